@@ -1,0 +1,196 @@
+//! A host after all layers are laid over each other: what the inventory finally says of it.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use timefleet_agent::time::Seconds;
+
+/// Where something is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// As the user named the file (`-` for standard input).
+    pub(crate) file: Arc<str>,
+    /// 1 is the first line.
+    pub(crate) line: usize,
+    /// 1 is the first character.
+    pub(crate) column: usize,
+}
+
+/// A value with the place that gave it; a built-in default has none.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sourced<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// Where it was written; `None` = the program's default.
+    pub(crate) place: Option<Place>,
+}
+
+impl<T> Deref for Sourced<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// What the inventory says of one host.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Host {
+    /// Name in the inventory, unique.
+    pub(crate) name: String,
+    /// Where the host was declared.
+    pub(crate) place: Place,
+    /// Groups it is in, outermost first.
+    pub(crate) groups: Vec<String>,
+    /// What it is for.
+    pub(crate) role: Sourced<Role>,
+    /// Name or address that SSH connects to and that clients poll (default: the host's name).
+    pub(crate) address: Sourced<String>,
+    /// How to reach it.
+    pub(crate) ssh: Ssh,
+    /// How the agent is installed and run.
+    pub(crate) agent: AgentPlacement,
+    /// Other time daemons may be stopped and disabled.
+    pub(crate) take_over: Sourced<bool>,
+    /// What its clock should follow and whom it serves.
+    pub(crate) time: Time,
+}
+
+/// What a host is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Serves time to others.
+    Server,
+    /// Only follows.
+    Client,
+}
+
+/// How to reach a host; `None` = ask the user's own SSH configuration, then OpenSSH's default.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ssh {
+    /// Login name.
+    pub(crate) user: Option<Sourced<String>>,
+    /// TCP port.
+    pub(crate) port: Option<Sourced<u16>>,
+    /// Private key, `~` already expanded.
+    pub(crate) identity: Option<Sourced<PathBuf>>,
+    /// Use sudo.
+    pub(crate) r#become: Sourced<bool>,
+    /// Jump host `[user@]host[:port]`, a comma-separated list, or `none`.
+    pub(crate) jump: Option<Sourced<String>>,
+    /// Host keys, `~` already expanded.
+    pub(crate) known_hosts: Option<Sourced<PathBuf>>,
+}
+
+/// How the agent is installed and run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AgentPlacement {
+    /// Who starts it.
+    pub(crate) service: Sourced<Service>,
+    /// With [`Service::Process`]: the directory on the host that holds everything (`~` = there).
+    pub(crate) home: Sourced<String>,
+}
+
+/// Who starts the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// A systemd unit, as root.
+    Systemd,
+    /// A background process of the login user.
+    Process,
+}
+
+/// What a host's clock should follow and whom it serves.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Time {
+    /// In order; groups are not yet spread out (see `Inventory::upstream_hosts`).
+    pub(crate) upstreams: Vec<Sourced<Upstream>>,
+    /// Who may ask.
+    pub(crate) allow: Vec<Sourced<IpNet>>,
+    /// Who may not.
+    pub(crate) deny: Vec<Sourced<IpNet>>,
+    /// Serve without a source.
+    pub(crate) local: Option<Sourced<Local>>,
+    /// Seconds.
+    pub(crate) maxdistance: Option<Sourced<Seconds>>,
+    /// `-4`.
+    pub(crate) ipv4_only: Sourced<bool>,
+    /// `-6`.
+    pub(crate) ipv6_only: Sourced<bool>,
+    /// When to step.
+    pub(crate) makestep: Option<Sourced<MakeStep>>,
+    /// Kernel copies the time to the RTC.
+    pub(crate) rtcsync: Sourced<bool>,
+    /// Sources needed.
+    pub(crate) minsources: Option<Sourced<u32>>,
+    /// NTP port; a client's default is 0, a server's 123.
+    pub(crate) port: Sourced<u16>,
+    /// Monitoring port, default 323.
+    pub(crate) cmdport: Sourced<u16>,
+    /// False = `-x`.
+    pub(crate) control_clock: Sourced<bool>,
+    /// Which daemon.
+    pub(crate) daemon: Sourced<DaemonKind>,
+    /// Largest error bound that counts as good (default: maxdistance, else 3 s).
+    pub(crate) bound: Sourced<Seconds>,
+    /// Raw lines, already expanded.
+    pub(crate) extra: Vec<Sourced<String>>,
+}
+
+/// Which daemon keeps the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DaemonKind {
+    /// timefleet's own.
+    Agent,
+    /// The chronyd that the host already has.
+    Chronyd,
+}
+
+/// One upstream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Upstream {
+    /// What it names.
+    pub(crate) from: UpstreamFrom,
+    /// Four quick requests at the start.
+    pub(crate) iburst: bool,
+    /// Prefer it.
+    pub(crate) prefer: bool,
+    /// NTP port, default 123 (for a group: each server's own port).
+    pub(crate) port: Option<u16>,
+    /// log2 seconds.
+    pub(crate) minpoll: Option<i8>,
+    /// log2 seconds.
+    pub(crate) maxpoll: Option<i8>,
+}
+
+/// What an upstream names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UpstreamFrom {
+    /// One machine outside the inventory.
+    Server(String),
+    /// A name with several addresses.
+    Pool(String),
+    /// Every host of a group of this inventory (never the host itself).
+    Group(String),
+}
+
+/// `local stratum N [orphan] distance D`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Local {
+    /// 1 to 15.
+    pub(crate) stratum: u8,
+    /// Elect one among those with the same stratum.
+    pub(crate) orphan: bool,
+    /// Root distance above which the local clock takes over.
+    pub(crate) distance: Option<Seconds>,
+}
+
+/// `makestep THRESHOLD LIMIT`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MakeStep {
+    /// Offsets above are stepped.
+    pub(crate) threshold: Seconds,
+    /// In this many first updates; -1 = always.
+    pub(crate) limit: i32,
+}

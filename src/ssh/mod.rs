@@ -1,0 +1,1 @@
+//! One SSH session to one host: the user's own settings, known hosts, authentication, jump hosts.
