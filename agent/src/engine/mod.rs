@@ -1,0 +1,354 @@
+//! The agent's mind: `handle_*` in, `poll_*` out. The only room of the library that sees all the others.
+//!
+//! The daemon calls a `handle_*`, then drains [`Engine::poll_action`], then sleeps until [`Engine::poll_timeout`] or
+//! until a socket has something. No call blocks, reads a clock or draws luck of its own.
+
+mod action;
+mod desk;
+mod names;
+mod steering;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
+use self::names::Name;
+use self::steering::{Model, Updates};
+use crate::access::Access;
+use crate::association::{Arrival, Association, Context};
+pub use crate::association::{ExchangeId, Stamp, StampedBy};
+use crate::chronyc;
+use crate::client_log::{ClientLog, Outcome, Service};
+use crate::config::{Config, Family, Upstream};
+use crate::discipline::Discipline;
+use crate::filter::Rejection;
+use crate::luck::Luck;
+use crate::oscillator::Oscillator;
+use crate::packet::{HEADER_LENGTH, Packet};
+use crate::reference::Reference;
+use crate::regression::SlopePrior;
+use crate::report::ClockControl;
+use crate::select::Verdict;
+use crate::server;
+use crate::time::{Moment, Mono, NtpTimestamp, Ppm, Seconds};
+
+/// The engine. See the module's words for how it is driven.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    family: Option<Family>,
+    control: ClockControl,
+    precision: i8,
+    luck: Luck,
+    oscillator: Oscillator,
+    prior: SlopePrior,
+    model: Option<Model>,
+    discipline: Discipline,
+    reference: Reference,
+    updates: Updates,
+    slew_until: Option<Mono>,
+    local_refresh: Mono,
+    next_drift: Mono,
+    next_look: Mono,
+    sources: Vec<Source>,
+    selected: Option<usize>,
+    /// The selection that was last logged.
+    announced: Option<Option<usize>>,
+    /// Sources that make up the estimate, with their weights.
+    combined: Vec<(usize, f64)>,
+    names: Vec<Name>,
+    last_lookup: u64,
+    last_exchange: u64,
+    access: Access,
+    command_access: Access,
+    clients: ClientLog,
+    served: Served,
+    actions: VecDeque<Action>,
+    shutdown: bool,
+}
+
+/// One place in the list of sources: an address we talk to, or a name that has none yet.
+#[derive(Clone, Debug)]
+struct Source {
+    upstream: Upstream,
+    /// Number by which chronyc names it while it has no address.
+    id: u32,
+    association: Option<Association>,
+    verdict: Verdict,
+    judged_at: Mono,
+}
+
+/// Who took the timestamps of what was served, for `serverstats`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Served {
+    kernel_received: u64,
+    daemon_received: u64,
+    daemon_sent: u64,
+}
+
+impl Source {
+    fn unresolved(upstream: Upstream, id: u32) -> Self {
+        Self { upstream, id, association: None, verdict: Verdict::TooFewSamples, judged_at: Mono(0) }
+    }
+
+    fn display_name(&self) -> String {
+        self.association.as_ref().map_or_else(|| self.upstream.name.clone(), |a| a.address.ip().to_string())
+    }
+
+    /// The last reply said that the source itself is not synchronised.
+    fn is_unsynchronised(&self) -> bool {
+        let rejection = self.association.as_ref().and_then(|association| association.last_rejection);
+        matches!(rejection, Some(Rejection::Unsynchronised))
+    }
+}
+
+impl Engine {
+    /// Starts; [`Engine::poll_action`] may already have something.
+    pub fn new(setup: Setup, now: Moment) -> Self {
+        let Setup { config, family, control, kernel_frequency, drift, seed, precision } = setup;
+        // A clock that others steer is taken as it runs: what they do to it counts as its own error.
+        let applied = if control == ClockControl::Steered { kernel_frequency } else { Ppm::ZERO };
+        let mut luck = Luck::new(seed);
+        let clients = ClientLog::new(config.client_log, luck.bits());
+        let mut engine = Self {
+            family,
+            control,
+            precision,
+            luck,
+            oscillator: Oscillator::new(now, applied),
+            prior: steering::prior(drift, applied),
+            model: None,
+            discipline: Discipline::new(&config),
+            reference: Reference::Unsynchronised,
+            updates: Updates::default(),
+            slew_until: None,
+            local_refresh: now.mono,
+            next_drift: now.mono + Seconds(60.0),
+            next_look: now.mono,
+            sources: Vec::new(),
+            selected: None,
+            announced: None,
+            combined: Vec::new(),
+            names: Vec::new(),
+            last_lookup: 0,
+            last_exchange: 0,
+            access: Access::new(&config.access),
+            command_access: Access::new(&config.command_access),
+            clients,
+            served: Served::default(),
+            actions: VecDeque::new(),
+            shutdown: false,
+            config,
+        };
+        for upstream in engine.config.upstreams.clone() {
+            engine.add_upstream(upstream, now);
+        }
+        engine.start_frequency(drift);
+        engine.handle_timeout(now);
+        engine
+    }
+
+    /// A learned frequency is used from the first second on.
+    fn start_frequency(&mut self, drift: Option<Drift>) {
+        if drift.is_some() && self.is_steered() {
+            self.actions.push_back(Action::Correct(Correction {
+                frequency: Ppm::from_ratio(self.prior.mean),
+                step: None,
+                leap: self.reference.leap(),
+                max_error: Seconds(16.0),
+                estimated_error: Seconds(16.0),
+            }));
+        }
+    }
+
+    /// Something is due; safe to call at any time.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.notice_step(now);
+        self.look_up(now);
+        for index in 0..self.sources.len() {
+            self.expire(now, index);
+            self.poll_source(now, index);
+        }
+        self.end_slew(now);
+        self.refresh_reference(now);
+        self.save_drift(now);
+    }
+
+    fn expire(&mut self, now: Moment, index: usize) {
+        let Some(association) = self.sources.get_mut(index).and_then(|source| source.association.as_mut())
+        else {
+            return;
+        };
+        if let Some(exchange) = association.expire(now.mono) {
+            self.actions.push_back(Action::Close { exchange });
+            self.reselect(now);
+        }
+    }
+
+    fn poll_source(&mut self, now: Moment, index: usize) {
+        let Some(association) = self.sources.get_mut(index).and_then(|source| source.association.as_mut())
+        else {
+            return;
+        };
+        if association.timeout().is_none_or(|due| due > now.mono) {
+            return;
+        }
+        let exchange = ExchangeId(self.last_exchange + 1);
+        let (nonce, luck) = (NtpTimestamp(self.luck.bits().max(1)), self.luck.fraction());
+        let Some(request) = association.poll(now.mono, exchange, nonce, luck) else { return };
+        self.last_exchange += 1;
+        let to = association.address;
+        if let Some(abandoned) = request.abandoned {
+            self.actions.push_back(Action::Close { exchange: abandoned });
+        }
+        self.actions.push_back(Action::Send { exchange, to, bytes: request.header.to_bytes().to_vec() });
+    }
+
+    fn source_of(&mut self, exchange: ExchangeId) -> Option<(usize, &mut Association)> {
+        self.sources
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, source)| Some((index, source.association.as_mut()?)))
+            .find(|(_, association)| association.exchange() == Some(exchange))
+    }
+
+    /// A request went out. Called with a daemon stamp right after sending, again when the kernel's stamp is known.
+    pub fn handle_sent(&mut self, exchange: ExchangeId, stamp: Stamp) {
+        let oscillator = self.oscillator.clone();
+        if let Some((_, association)) = self.source_of(exchange) {
+            association.sent(exchange, stamp, &oscillator);
+        }
+    }
+
+    /// A request could not be sent, or its socket reported an error (ICMP).
+    pub fn handle_send_failed(&mut self, now: Moment, exchange: ExchangeId, why: &str) {
+        let Some((_, association)) = self.source_of(exchange) else { return };
+        association.send_failed(exchange);
+        let text = format!("no request to {} possible: {why}", association.address);
+        self.log(Level::Debug, text);
+        self.actions.push_back(Action::Close { exchange });
+        self.reselect(now);
+    }
+
+    /// A datagram came to an exchange's socket.
+    pub fn handle_reply(
+        &mut self,
+        now: Moment,
+        exchange: ExchangeId,
+        from: SocketAddr,
+        local: Option<IpAddr>,
+        received: Stamp,
+        bytes: &[u8],
+    ) {
+        self.notice_step(now);
+        let context =
+            Context { oscillator: &self.oscillator.clone(), prior: self.prior, precision: self.precision };
+        let Some((index, association)) = self.source_of(exchange) else { return };
+        if association.address != from {
+            return;
+        }
+        let result = association.receive(&Arrival { exchange, local, stamp: received, bytes }, &context);
+        if association.exchange() != Some(exchange) {
+            self.actions.push_back(Action::Close { exchange });
+        }
+        match result {
+            Ok(()) => self.take_sample(now, index),
+            Err(rejection) => {
+                self.log(Level::Debug, format!("reply from {from} not used: {rejection}"));
+                self.reselect(now);
+            }
+        }
+    }
+
+    /// A datagram came to the server's socket. `now` is read just before this call, since it becomes the transmit
+    /// time. Returns the number of bytes of the answer written to `answer`; `None` = no answer.
+    pub fn handle_request(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        received: Stamp,
+        bytes: &[u8],
+        answer: &mut [u8; HEADER_LENGTH],
+    ) -> Option<usize> {
+        if !self.access.allows(from.ip()) {
+            return None;
+        }
+        let packet = Packet::parse(bytes).ok()?;
+        let moments = server::Moments {
+            mono: now.mono,
+            received: self.ntp_time(received.wall),
+            transmit: self.ntp_time(now.wall),
+            precision: self.precision,
+        };
+        let header = server::answer(&packet, &self.reference, moments)?;
+        self.clients.hit(Service::Ntp, from.ip(), now.mono, Outcome::Answered);
+        self.served.daemon_sent += 1;
+        match received.by {
+            StampedBy::Daemon => self.served.daemon_received += 1,
+            StampedBy::Kernel => self.served.kernel_received += 1,
+        }
+        *answer = header.to_bytes();
+        Some(HEADER_LENGTH)
+    }
+
+    /// A monitoring request came; returns the reply's datagram. A command may leave actions to be polled.
+    pub fn handle_command(&mut self, now: Moment, transport: Transport, bytes: &[u8]) -> Option<Vec<u8>> {
+        chronyc::answer::answer(&mut desk::EngineDesk::new(self, now), transport.into(), bytes)
+    }
+
+    /// A lookup ended.
+    pub fn handle_resolved(&mut self, now: Moment, lookup: LookupId, result: Result<Vec<IpAddr>, String>) {
+        self.resolved(now, lookup, result);
+    }
+
+    /// A correction was made: `done` is what the kernel took (its limits may have changed the wish); on an error the
+    /// daemon passes why. `now` was read after the system call.
+    pub fn handle_corrected(&mut self, now: Moment, done: Result<Correction, String>) {
+        self.corrected(now, done);
+    }
+
+    /// The daemon is about to exit: leaves as the last actions what must outlive it: an [`Action::Correct`] with the
+    /// frequency that stays without slewing (never a step), and [`Action::SaveDrift`].
+    pub fn handle_shutdown(&mut self, now: Moment) {
+        self.slew_until = None;
+        if self.is_steered() && self.model.is_some() {
+            self.correct(None, Ppm::ZERO, now);
+        }
+        if let Some(drift) = self.drift() {
+            self.actions.push_back(Action::SaveDrift(drift));
+        }
+    }
+
+    /// The next thing to do, until `None`.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Engine::handle_timeout`] wants to be called; `None` = never.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let sources = self.sources.iter().filter_map(|source| source.association.as_ref()?.timeout());
+        let others = [self.next_lookup(), self.slew_until, self.next_refresh()];
+        let drift = self.drift().map(|_| self.next_drift);
+        sources.chain(others.into_iter().flatten()).chain(drift).chain([self.next_look]).min()
+    }
+
+    /// SHUTDOWN came over the monitoring protocol's Unix socket.
+    pub fn wants_shutdown(&self) -> bool {
+        self.shutdown
+    }
+
+    /// How the clock stands.
+    pub fn standing(&self, now: Moment) -> Standing {
+        Standing {
+            synchronised: self.discipline.updates() > 0,
+            correction: self.correction(now.wall),
+            updates: self.discipline.updates(),
+            drift: self.drift(),
+            frequency: self.base_frequency(),
+        }
+    }
+
+    fn log(&mut self, level: Level, text: String) {
+        self.actions.push_back(Action::Log { level, text });
+    }
+}

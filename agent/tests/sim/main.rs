@@ -1,0 +1,252 @@
+//! Stories in a simulated world: the production engine on virtual time, every run from a printed seed.
+
+mod world;
+
+use timefleet_agent::chronyc::ask::parse_reply;
+use timefleet_agent::chronyc::wire::{self, Reply, Request};
+use timefleet_agent::engine::Drift;
+use timefleet_agent::time::Ppm;
+use world::{Link, Machine, World};
+
+fn ask(world: &mut World, node: usize, request: &Request) -> Reply {
+    let reply = world.command(node, &request.encode(7, 0)).unwrap();
+    parse_reply(request, 7, &reply).unwrap()
+}
+
+fn tracking(world: &mut World, node: usize) -> wire::Tracking {
+    match ask(world, node, &Request::Tracking) {
+        Reply::Tracking(tracking) => tracking,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn activity(world: &mut World, node: usize) -> wire::Activity {
+    match ask(world, node, &Request::Activity) {
+        Reply::Activity(activity) => activity,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rms(errors: &[f64]) -> f64 {
+    (errors.iter().map(|error| error * error).sum::<f64>() / errors.len() as f64).sqrt()
+}
+
+const TRUE_TIME: &str = "local stratum 1\nallow";
+
+#[test]
+fn a_usual_client_is_within_a_millisecond_soon_and_stays_there() {
+    let mut world = World::new(1);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 3");
+    world.run(30.0);
+    let errors = world.errors(client, 10_000);
+    let worst = errors.iter().fold(0.0f64, |worst, error| worst.max(error.abs()));
+    assert!(worst < 1e-3, "worst {worst}");
+    assert!(rms(&errors[2000..]) < 3e-4, "rms {}", rms(&errors[2000..]));
+    assert!(world.sent(client) < 60, "{} requests", world.sent(client));
+    let tracking = tracking(&mut world, client);
+    assert_eq!(tracking.stratum, 2);
+    assert!((tracking.frequency.0 - 100.0).abs() < 1.0, "{tracking:?}");
+}
+
+#[test]
+fn a_clock_far_off_is_stepped_once_and_then_slewed() {
+    let mut world = World::new(2);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client =
+        world.add(Machine { ahead: -1000.0, ..Machine::USUAL }, "server 10.0.0.1 iburst\nmakestep 1 3");
+    world.run(600.0);
+    assert_eq!(world.steps(client).len(), 1, "{:?}", world.steps(client));
+    assert!(world.error(client).abs() < 1e-3);
+}
+
+#[test]
+fn without_makestep_the_clock_is_never_stepped() {
+    let mut world = World::new(3);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine { ahead: 5.0, ..Machine::USUAL }, "server 10.0.0.1 iburst");
+    world.run(600.0);
+    assert!(world.steps(client).is_empty());
+    assert!(world.error(client).abs() < 1e-3, "{}", world.error(client));
+}
+
+#[test]
+fn a_clock_of_1970_is_brought_to_today() {
+    let mut world = World::new(4);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client =
+        world.add(Machine { ahead: -1.7672e9, ..Machine::USUAL }, "server 10.0.0.1 iburst\nmakestep 1 3");
+    world.run(600.0);
+    assert!(world.error(client).abs() < 1e-3, "{}", world.error(client));
+}
+
+#[test]
+fn the_isolated_site_of_the_notebook_agrees_with_itself() {
+    let mut world = World::new(5);
+    let server = world.add(Machine::PERFECT, "local stratum 10 orphan distance 0.1\nallow 10.0.0.0/8");
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 3");
+    world.run(60.0);
+    assert_eq!(tracking(&mut world, server).ref_id, 0x7F7F_0101);
+    assert_eq!(tracking(&mut world, client).stratum, 11);
+    assert!(world.error(client).abs() < 1e-3);
+}
+
+#[test]
+fn without_local_the_server_of_the_isolated_site_serves_nobody() {
+    let mut world = World::new(6);
+    world.add(Machine::PERFECT, "allow");
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
+    world.run(60.0);
+    let seen = tracking(&mut world, client);
+    assert_eq!((seen.stratum, seen.leap, seen.ref_id), (0, 3, 0));
+    assert_eq!(world.log(client), ["no selectable source: 10.0.0.1 is not synchronised"]);
+}
+
+#[test]
+fn the_liar_of_three_is_not_followed() {
+    let mut world = World::new(7);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    world.add(Machine { ahead: 3.0, ..Machine::PERFECT }, TRUE_TIME);
+    let client =
+        world.add(Machine::USUAL, "server 10.0.0.1 iburst\nserver 10.0.0.2 iburst\nserver 10.0.0.3 iburst");
+    world.run(1000.0);
+    assert!(world.error(client).abs() < 1e-3);
+}
+
+#[test]
+fn a_lossy_link_delays_but_does_not_mislead() {
+    let mut world = World::new(8).links(Link { base: 1e-3, jitter: 1e-3, loss: 0.3 });
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 3");
+    world.run(2000.0);
+    assert!(world.error(client).abs() < 5e-3);
+}
+
+#[test]
+fn orphans_follow_the_smallest_of_them_and_go_on_when_it_is_gone() {
+    let mut world = World::new(9);
+    let mesh = |own: u8| {
+        (1..=3)
+            .filter(|peer| *peer != own)
+            .map(|peer| format!("server 10.0.0.{peer} iburst minpoll 4 maxpoll 4\n"))
+            .collect::<String>()
+            + "local stratum 10 orphan distance 0.1\nallow"
+    };
+    let nodes: Vec<usize> = (1..=3)
+        .map(|own| world.add(Machine { ahead: f64::from(own) * 0.01, ..Machine::USUAL }, &mesh(own)))
+        .collect();
+    world.run(600.0);
+    let strata: Vec<u16> = nodes.iter().map(|node| tracking(&mut world, *node).stratum).collect();
+    assert_eq!(strata, [10, 11, 11]);
+    let (first, second) = (world.error(nodes[0]), world.error(nodes[1]));
+    assert!((first - second).abs() < 1e-3, "{first} {second}");
+    world.cut(0, 1);
+    world.cut(0, 2);
+    // For a day the others are still within their `distance` of what they learned; then the next one takes over.
+    world.run(200_000.0);
+    let strata: Vec<u16> = nodes.iter().map(|node| tracking(&mut world, *node).stratum).collect();
+    assert_eq!(strata, [10, 10, 11]);
+}
+
+#[test]
+fn hold_over_keeps_serving_with_a_growing_bound() {
+    let mut world = World::new(10);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
+    world.run(3000.0);
+    let before = tracking(&mut world, client).root_dispersion;
+    world.cut(0, client);
+    world.run(86_400.0);
+    let after = tracking(&mut world, client);
+    assert_eq!(after.stratum, 2);
+    assert!(after.root_dispersion.0 > before.0 + 0.08, "{before} {after:?}");
+    assert!(world.error(client).abs() < after.root_dispersion.0 + after.root_delay.0 / 2.0);
+}
+
+#[test]
+fn a_step_by_somebody_else_is_undone() {
+    let mut world = World::new(11);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 -1");
+    world.run(1000.0);
+    world.step_by_hand(client, 30.0);
+    world.run(100.0);
+    assert!(world.error(client).abs() < 1e-3, "{}", world.error(client));
+    assert!(world.log(client).iter().any(|line| line.starts_with("the system clock jumped by 30")));
+}
+
+#[test]
+fn a_clock_that_is_not_ours_is_only_watched() {
+    let mut world = World::new(12);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client =
+        world.add(Machine { steered: false, ..Machine::USUAL }, "server 10.0.0.1 iburst\nmakestep 1 3");
+    world.run(100.0);
+    let error = world.error(client);
+    assert!((error - 0.11).abs() < 1e-4, "the clock runs as it did: {error}");
+    let seen = tracking(&mut world, client);
+    assert_eq!(seen.stratum, 2);
+    assert!((seen.correction.0 + 0.11).abs() < 2e-3, "{seen:?}");
+}
+
+#[test]
+fn the_drift_file_is_used_from_the_first_second_on() {
+    let mut world = World::new(13);
+    let known = Drift { frequency: Ppm(100.0), skew: Ppm(0.1) };
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(
+        Machine { ahead: 0.0, drift: Some(known), wander: 0.0, ..Machine::USUAL },
+        "server 10.0.0.1 offline",
+    );
+    world.run(10_000.0);
+    assert!(world.error(client).abs() < 1e-4, "{}", world.error(client));
+}
+
+#[test]
+fn the_learned_frequency_is_saved() {
+    let mut world = World::new(14);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
+    world.run(5000.0);
+    let saved = world.saved_drift(client).unwrap();
+    assert!((saved.frequency.0 - 100.0).abs() < 2.0, "{saved:?}");
+}
+
+#[test]
+fn a_pool_fills_its_places_once_its_name_resolves() {
+    let mut world = World::new(15);
+    for _ in 0..4 {
+        world.add(Machine::PERFECT, TRUE_TIME);
+    }
+    world.name("pool.example", &[0, 1, 2, 3]);
+    let client = world.add(Machine::USUAL, "pool pool.example iburst maxsources 3\nserver nowhere.example");
+    world.run(60.0);
+    let activity = activity(&mut world, client);
+    assert_eq!((activity.online, activity.unresolved), (3, 1));
+    assert!(
+        world.log(client)[0].contains("nowhere.example could not be resolved"),
+        "{:?}",
+        world.log(client)
+    );
+    assert!(world.error(client).abs() < 1e-2);
+}
+
+#[test]
+fn no_datagram_from_anywhere_panics_or_moves_the_clock() {
+    let mut world = World::new(16);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine { wander: 0.0, ..Machine::USUAL }, "server 10.0.0.1 iburst\nallow");
+    world.run(1000.0);
+    let mut luck = timefleet_agent::luck::Luck::new([16; 32]);
+    for _ in 0..20_000 {
+        let length = (luck.bits() % 100) as usize;
+        let mut bytes: Vec<u8> = (0..length).map(|_| luck.bits() as u8).collect();
+        if let Some(first) = bytes.first_mut().filter(|_| luck.bits().is_multiple_of(2)) {
+            *first = 0x24;
+        }
+        world.throw(client, 0, &bytes);
+    }
+    assert!(world.error(client).abs() < 1e-3, "{}", world.error(client));
+    assert!(world.steps(client).is_empty());
+}

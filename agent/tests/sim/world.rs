@@ -1,0 +1,390 @@
+//! A small world on virtual time: machines with imperfect clocks, links with delay and loss, the production engine.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use timefleet_agent::config;
+use timefleet_agent::engine::{
+    Action, Correction, Drift, Engine, ExchangeId, Level, Setup, Stamp, StampedBy, Transport,
+};
+use timefleet_agent::luck::Luck;
+use timefleet_agent::report::ClockControl;
+use timefleet_agent::time::{Moment, Mono, Ppm, Seconds, Wall};
+
+/// 2026-01-01, when every world begins.
+const START: i64 = 1_767_225_600_000_000_000;
+
+/// One machine's clock, good or bad.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// Seconds the clock is ahead at the start.
+    pub(crate) ahead: f64,
+    /// Rate error of the oscillator at the start; positive = fast.
+    pub(crate) fast: Ppm,
+    /// Standard deviation of the change of the rate error in each second (relative, not ppm).
+    pub(crate) wander: f64,
+    /// `-x`.
+    pub(crate) steered: bool,
+    /// What the drift file holds.
+    pub(crate) drift: Option<Drift>,
+}
+
+impl Machine {
+    pub(crate) const PERFECT: Self =
+        Self { ahead: 0.0, fast: Ppm(0.0), wander: 0.0, steered: true, drift: None };
+    /// 0.1 s and 100 ppm off.
+    pub(crate) const USUAL: Self =
+        Self { ahead: 0.1, fast: Ppm(100.0), wander: 1e-9, steered: true, drift: None };
+}
+
+/// What a datagram meets on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    /// Shortest one-way delay, seconds.
+    pub(crate) base: f64,
+    /// Mean of the exponential queueing delay, seconds.
+    pub(crate) jitter: f64,
+    /// Probability that a datagram is lost.
+    pub(crate) loss: f64,
+}
+
+#[derive(Debug)]
+struct Node {
+    machine: Machine,
+    engine: Engine,
+    /// Seconds ahead of true time: the kernel's clock, and the clock that never steps.
+    ahead: f64,
+    mono_ahead: f64,
+    oscillator: f64,
+    correction: f64,
+    at: i64,
+    timer: u64,
+    steps: Vec<f64>,
+    sent: u32,
+    saved: Option<Drift>,
+    log: Vec<(Level, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// A node's timer; the number tells a timer that was set anew meanwhile.
+    Timeout(usize, u64),
+    Request {
+        from: usize,
+        to: usize,
+        exchange: u64,
+        bytes: Vec<u8>,
+    },
+    Reply {
+        from: usize,
+        to: usize,
+        exchange: u64,
+        bytes: Vec<u8>,
+    },
+}
+
+/// The world.
+pub(crate) struct World {
+    now: i64,
+    luck: Luck,
+    nodes: Vec<Node>,
+    link: Link,
+    /// Pairs of nodes that cannot reach each other.
+    cuts: Vec<(usize, usize)>,
+    queue: BinaryHeap<Reverse<(i64, u64, Event)>>,
+    sequence: u64,
+    names: BTreeMap<String, Vec<IpAddr>>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u8) -> Self {
+        println!("seed {seed}");
+        Self {
+            now: 0,
+            luck: Luck::new([seed; 32]),
+            nodes: Vec::new(),
+            link: Link { base: 1e-4, jitter: 1e-4, loss: 0.0 },
+            cuts: Vec::new(),
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            names: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn links(mut self, link: Link) -> Self {
+        self.link = link;
+        self
+    }
+
+    /// `name` resolves to the addresses of these nodes.
+    pub(crate) fn name(&mut self, name: &str, nodes: &[usize]) {
+        self.names.insert(name.to_owned(), nodes.iter().map(|node| address(*node)).collect());
+    }
+
+    /// Adds a machine; the first has the address 10.0.0.1, the next 10.0.0.2 and so on.
+    pub(crate) fn add(&mut self, machine: Machine, configuration: &str) -> usize {
+        let config = config::parse("story", configuration).unwrap();
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.luck.bits().to_be_bytes());
+        let control = if machine.steered {
+            ClockControl::Steered
+        } else {
+            ClockControl::LeftAlone { reason: "told so by -x".to_owned() }
+        };
+        let setup = Setup {
+            config,
+            family: None,
+            control,
+            kernel_frequency: Ppm::ZERO,
+            drift: machine.drift,
+            seed,
+            precision: -25,
+        };
+        let index = self.nodes.len();
+        let moment = moment(self.now, machine.ahead, 0.0);
+        self.nodes.push(Node {
+            machine,
+            engine: Engine::new(setup, moment),
+            ahead: machine.ahead,
+            mono_ahead: 0.0,
+            oscillator: machine.fast.ratio(),
+            correction: 0.0,
+            at: self.now,
+            timer: 0,
+            steps: Vec::new(),
+            sent: 0,
+            saved: None,
+            log: Vec::new(),
+        });
+        self.settle(index);
+        index
+    }
+
+    fn push(&mut self, at: i64, event: Event) {
+        self.sequence += 1;
+        self.queue.push(Reverse((at, self.sequence, event)));
+    }
+
+    /// Lets `seconds` pass.
+    pub(crate) fn run(&mut self, seconds: f64) {
+        let end = self.now + (seconds * 1e9) as i64;
+        while let Some(Reverse((at, _, _))) = self.queue.peek() {
+            if *at > end {
+                break;
+            }
+            let Some(Reverse((at, _, event))) = self.queue.pop() else { break };
+            self.now = self.now.max(at);
+            self.happen(event);
+        }
+        self.now = end;
+        for index in 0..self.nodes.len() {
+            self.advance(index);
+        }
+    }
+
+    /// Lets `seconds` pass in steps of one second, collecting a node's error after each.
+    pub(crate) fn errors(&mut self, node: usize, seconds: u32) -> Vec<f64> {
+        (0..seconds)
+            .map(|_| {
+                self.run(1.0);
+                self.error(node)
+            })
+            .collect()
+    }
+
+    /// Seconds the node's clock is ahead of true time.
+    pub(crate) fn error(&mut self, node: usize) -> f64 {
+        self.advance(node);
+        self.nodes[node].ahead
+    }
+
+    /// The steps made by the node itself.
+    pub(crate) fn steps(&self, node: usize) -> &[f64] {
+        &self.nodes[node].steps
+    }
+
+    pub(crate) fn sent(&self, node: usize) -> u32 {
+        self.nodes[node].sent
+    }
+
+    pub(crate) fn saved_drift(&self, node: usize) -> Option<Drift> {
+        self.nodes[node].saved
+    }
+
+    pub(crate) fn log(&self, node: usize) -> Vec<String> {
+        self.nodes[node]
+            .log
+            .iter()
+            .filter(|(level, _)| *level > Level::Debug)
+            .map(|(_, text)| text.clone())
+            .collect()
+    }
+
+    /// Nobody's datagrams pass between these two.
+    pub(crate) fn cut(&mut self, a: usize, b: usize) {
+        self.cuts.push((a, b));
+    }
+
+    /// Somebody else sets the node's clock.
+    pub(crate) fn step_by_hand(&mut self, node: usize, seconds: f64) {
+        self.advance(node);
+        self.nodes[node].ahead += seconds;
+    }
+
+    /// Asks the node as chronyc does over the Unix socket.
+    pub(crate) fn command(&mut self, node: usize, request: &[u8]) -> Option<Vec<u8>> {
+        let moment = self.advance(node);
+        let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, request);
+        self.settle(node);
+        reply
+    }
+
+    /// Throws bytes at the node: at its server's socket and at the socket of every exchange under way.
+    pub(crate) fn throw(&mut self, node: usize, from: usize, bytes: &[u8]) {
+        let moment = self.advance(node);
+        let stamp = Stamp { wall: moment.wall, by: StampedBy::Daemon };
+        let engine = &mut self.nodes[node].engine;
+        engine.handle_request(moment, SocketAddr::new(address(from), 4000), stamp, bytes, &mut [0; 48]);
+        for exchange in 1..20 {
+            let source = SocketAddr::new(address(from), 123);
+            engine.handle_reply(moment, ExchangeId(exchange), source, None, stamp, bytes);
+        }
+        self.settle(node);
+    }
+
+    fn advance(&mut self, index: usize) -> Moment {
+        let now = self.now;
+        let node = &mut self.nodes[index];
+        while node.at < now {
+            let next = if node.machine.wander > 0.0 { now.min(node.at + 1_000_000_000) } else { now };
+            let elapsed = (next - node.at) as f64 / 1e9;
+            let gain = elapsed * ((1.0 + node.oscillator) * (1.0 + node.correction) - 1.0);
+            node.ahead += gain;
+            node.mono_ahead += gain;
+            node.at = next;
+            if node.machine.wander > 0.0 {
+                let unit = (0..12).map(|_| self.luck.fraction()).sum::<f64>() - 6.0;
+                node.oscillator += node.machine.wander * unit * elapsed.sqrt();
+            }
+        }
+        moment(now, node.ahead, node.mono_ahead)
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Timeout(index, set) if set == self.nodes[index].timer => {
+                let moment = self.advance(index);
+                self.nodes[index].engine.handle_timeout(moment);
+                self.settle(index);
+            }
+            Event::Timeout(..) => {}
+            Event::Request { from, to, exchange, bytes } => {
+                let moment = self.advance(to);
+                let stamp = Stamp { wall: moment.wall, by: StampedBy::Kernel };
+                let mut answer = [0; 48];
+                let source = SocketAddr::new(address(from), 40_000);
+                let length = self.nodes[to].engine.handle_request(moment, source, stamp, &bytes, &mut answer);
+                if let Some(length) = length {
+                    let reply =
+                        Event::Reply { from: to, to: from, exchange, bytes: answer[..length].to_vec() };
+                    self.transmit(to, from, reply);
+                }
+            }
+            Event::Reply { from, to, exchange, bytes } => {
+                let moment = self.advance(to);
+                let stamp = Stamp { wall: moment.wall, by: StampedBy::Kernel };
+                let source = SocketAddr::new(address(from), 123);
+                let local = Some(address(to));
+                self.nodes[to].engine.handle_reply(
+                    moment,
+                    ExchangeId(exchange),
+                    source,
+                    local,
+                    stamp,
+                    &bytes,
+                );
+                self.settle(to);
+            }
+        }
+    }
+
+    fn transmit(&mut self, from: usize, to: usize, event: Event) {
+        let cut = self.cuts.contains(&(from, to)) || self.cuts.contains(&(to, from));
+        if cut || self.luck.fraction() < self.link.loss {
+            return;
+        }
+        let delay = self.link.base - self.link.jitter * (1.0 - self.luck.fraction()).ln();
+        self.push(self.now + (delay * 1e9) as i64, event);
+    }
+
+    /// Does what a node's engine wants, until it wants nothing more.
+    fn settle(&mut self, index: usize) {
+        while let Some(action) = self.nodes[index].engine.poll_action() {
+            self.act(index, action);
+        }
+        let Some(due) = self.nodes[index].engine.poll_timeout() else { return };
+        let moment = self.advance(index);
+        let wait = (due - moment.mono).max(Seconds(1e-6));
+        // Clocks are a little wrong; a timer that is early by that much just comes again.
+        self.nodes[index].timer += 1;
+        let timer = self.nodes[index].timer;
+        self.push(self.now + wait.nanos().max(1000), Event::Timeout(index, timer));
+    }
+
+    fn act(&mut self, index: usize, action: Action) {
+        match action {
+            Action::Send { exchange, to, bytes } => {
+                let moment = self.advance(index);
+                let node = &mut self.nodes[index];
+                node.sent += 1;
+                node.engine.handle_sent(exchange, Stamp { wall: moment.wall, by: StampedBy::Kernel });
+                if let Some(to) = node_of(to.ip()).filter(|to| *to < self.nodes.len()) {
+                    let exchange = exchange.0;
+                    self.transmit(index, to, Event::Request { from: index, to, exchange, bytes });
+                }
+            }
+            Action::Correct(correction) => self.correct(index, correction),
+            Action::Resolve { lookup, name, .. } => {
+                let moment = self.advance(index);
+                let result = self.names.get(&name).cloned().ok_or_else(|| "no such name".to_owned());
+                self.nodes[index].engine.handle_resolved(moment, lookup, result);
+            }
+            Action::SaveDrift(drift) => self.nodes[index].saved = Some(drift),
+            Action::Log { level, text } => self.nodes[index].log.push((level, text)),
+            Action::Close { .. } => {}
+            Action::GiveUp { reason } => self.nodes[index].log.push((Level::Error, reason)),
+        }
+    }
+
+    fn correct(&mut self, index: usize, correction: Correction) {
+        self.advance(index);
+        let node = &mut self.nodes[index];
+        assert!(node.machine.steered, "a clock that is not ours was touched: {correction:?}");
+        node.correction = correction.frequency.ratio();
+        if let Some(step) = correction.step {
+            node.ahead += step.0;
+            node.steps.push(step.0);
+        }
+        let moment = self.advance(index);
+        self.nodes[index].engine.handle_corrected(moment, Ok(correction));
+    }
+}
+
+fn address(node: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, u8::try_from(node + 1).unwrap()))
+}
+
+fn node_of(address: IpAddr) -> Option<usize> {
+    match address {
+        IpAddr::V4(v4) if v4.octets()[..3] == [10, 0, 0] => usize::from(v4.octets()[3]).checked_sub(1),
+        _ => None,
+    }
+}
+
+fn moment(now: i64, ahead: f64, mono_ahead: f64) -> Moment {
+    Moment {
+        mono: Mono(u64::try_from(now + 1_000_000_000_000 + (mono_ahead * 1e9) as i64).unwrap()),
+        wall: Wall(START + now + (ahead * 1e9).round() as i64),
+    }
+}
