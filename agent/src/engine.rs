@@ -216,13 +216,24 @@ impl Engine {
     }
 
     /// A lookup ended.
-    pub fn handle_resolved(&mut self, _now: Moment, _lookup: LookupId, _result: Result<Vec<IpAddr>, String>) {
+    pub fn handle_resolved(
+        &mut self,
+        _now: Moment,
+        _lookup: LookupId,
+        _result: Result<Vec<IpAddr>, String>,
+    ) {
         unimplemented!("being written")
     }
 
     /// A correction was made: `done` is what the kernel took (its limits may have changed the wish); on an error the
     /// daemon passes why.
     pub fn handle_corrected(&mut self, _now: Moment, _done: Result<Correction, String>) {
+        unimplemented!("being written")
+    }
+
+    /// The daemon is about to exit: leaves as the last actions what must outlive it: a [`Action::Correct`] with the
+    /// frequency that stays without slewing (never a step), and [`Action::SaveDrift`].
+    pub fn handle_shutdown(&mut self, _now: Moment) {
         unimplemented!("being written")
     }
 
