@@ -1,5 +1,17 @@
 //! The chrony.conf dialect that the agent reads: text in, [`Config`] or errors with their lines out.
 
+mod directive;
+mod draft;
+mod line;
+mod subnet;
+mod suggestion;
+mod text;
+mod unsupported;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -62,6 +74,39 @@ pub struct Config {
     pub client_log: ClientLog,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            upstreams: Vec::new(),
+            access: Vec::new(),
+            command_access: Vec::new(),
+            local: None,
+            max_distance: Seconds(3.0),
+            max_jitter: Seconds(1.0),
+            min_sources: 1,
+            reselect_distance: Seconds(1e-4),
+            stratum_weight: Seconds(1e-3),
+            make_step: None,
+            max_change: None,
+            max_slew_rate: Ppm(1e6 / 12.0),
+            correction_time_ratio: 3.0,
+            max_update_skew: Ppm(1000.0),
+            max_clock_error: Ppm(1.0),
+            rtc_sync: false,
+            port: 123,
+            acquisition_port: None,
+            bind_addresses: Vec::new(),
+            bind_acquisition_addresses: Vec::new(),
+            command_port: 323,
+            bind_command_addresses: Vec::new(),
+            command_socket: CommandSocket::Default,
+            drift_file: None,
+            pid_file: None,
+            client_log: ClientLog::default(),
+        }
+    }
+}
+
 /// The Unix socket of the monitoring protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandSocket {
@@ -88,6 +133,12 @@ pub enum ClientLog {
         /// Memory that may be used.
         bytes: u64,
     },
+}
+
+impl Default for ClientLog {
+    fn default() -> Self {
+        Self::Limit { bytes: 524_288 }
+    }
 }
 
 /// One `server` or `pool` line.
@@ -137,6 +188,38 @@ pub struct Upstream {
     pub family: Option<Family>,
 }
 
+impl Upstream {
+    /// Most samples that are kept of one source where no `maxsamples` says less.
+    pub const MAX_SAMPLES: u32 = 64;
+
+    /// A line without options, with the defaults of chrony.conf(5).
+    pub fn new(name: impl Into<String>, kind: UpstreamKind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            port: 123,
+            min_poll: 6,
+            max_poll: 10,
+            iburst: false,
+            prefer: false,
+            trust: false,
+            require: false,
+            no_select: false,
+            offline: false,
+            max_delay: Seconds(3.0),
+            max_delay_ratio: 0.0,
+            max_delay_dev_ratio: 10.0,
+            min_stratum: 0,
+            poll_target: 8,
+            min_samples: 6,
+            max_samples: Self::MAX_SAMPLES,
+            offset: Seconds::ZERO,
+            version: 4,
+            family: None,
+        }
+    }
+}
+
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamKind {
@@ -158,6 +241,25 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    /// The family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
 /// `local stratum N distance D orphan`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Local {
@@ -167,6 +269,12 @@ pub struct Local {
     pub distance: Seconds,
     /// Take part in electing one server among those with the same stratum.
     pub orphan: bool,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self { stratum: 10, distance: Seconds(1.0), orphan: false }
+    }
 }
 
 /// `makestep THRESHOLD LIMIT`.
@@ -230,6 +338,22 @@ pub struct ConfigError {
 
 /// Reads a whole configuration; every wrong line is reported, not only the first.
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
-    let _ = (file, text);
-    unimplemented!("being written")
+    parse_lines(file, text.lines())
+}
+
+/// Like [`parse`], for directives that come one by one: on a command line each argument is a line.
+pub fn parse_lines<'a>(
+    file: &str,
+    lines: impl IntoIterator<Item = &'a str>,
+) -> Result<Config, Vec<ConfigError>> {
+    let mut draft = draft::Draft::default();
+    let mut errors = Vec::new();
+    for (index, text) in lines.into_iter().enumerate() {
+        if let Some(mut line) = line::Line::new(index + 1, text)
+            && let Err(wrong) = directive::read(&mut draft, &mut line)
+        {
+            errors.push(wrong.at(file, index + 1));
+        }
+    }
+    if errors.is_empty() { Ok(draft.finish()) } else { Err(errors) }
 }

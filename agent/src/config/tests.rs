@@ -1,0 +1,362 @@
+//! The dialect, told by examples.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(text: &str) -> Config {
+    parse("agent.conf", text).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+/// Everything that is wrong with a text, a line each.
+fn complaints(text: &str) -> String {
+    let errors = parse("agent.conf", text).expect_err("this text should have been refused");
+    errors.iter().map(|error| format!("{error}\n")).collect()
+}
+
+fn net(text: &str, length: u8) -> Subnet {
+    Subnet::Net { address: text.parse().unwrap(), length }
+}
+
+#[test]
+fn an_empty_file_is_the_manual_pages_defaults() {
+    let config = read("");
+    assert_eq!(config, Config::default());
+    assert_eq!((config.port, config.command_port, config.min_sources), (123, 323, 1));
+    assert_eq!((config.max_distance, config.max_jitter), (Seconds(3.0), Seconds(1.0)));
+    assert_eq!((config.reselect_distance, config.stratum_weight), (Seconds(1e-4), Seconds(1e-3)));
+    assert_eq!(config.client_log, ClientLog::Limit { bytes: 524_288 });
+    assert_eq!(config.to_string(), "");
+}
+
+#[test]
+fn the_notebooks_server_for_an_isolated_site() {
+    let config = read(
+        "# the operator's notebook\n\
+         pool ntp1.aliyun.com iburst\n\
+         POOL ntp2.aliyun.com IBURST maxsources 2\n\
+         \n\
+         allow 10.20.0.0/16\n\
+         allow 0/0\r\n\
+         allow ::0/0\n\
+         local stratum 10 orphan distance 0.1\n\
+         maxdistance 16.0\n",
+    );
+    let four =
+        Upstream { iburst: true, ..Upstream::new("ntp1.aliyun.com", UpstreamKind::Pool { max_sources: 4 }) };
+    let two =
+        Upstream { iburst: true, ..Upstream::new("ntp2.aliyun.com", UpstreamKind::Pool { max_sources: 2 }) };
+    assert_eq!(config.upstreams, [four, two]);
+    assert_eq!(
+        config.access.iter().map(|rule| rule.subnet).collect::<Vec<_>>(),
+        [net("10.20.0.0", 16), net("0.0.0.0", 0), net("::", 0)]
+    );
+    assert_eq!(config.local, Some(Local { stratum: 10, distance: Seconds(0.1), orphan: true }));
+    assert_eq!(config.max_distance, Seconds(16.0));
+}
+
+#[test]
+fn comments_begin_with_any_of_four_signs() {
+    assert_eq!(read("! a\n  # b\n\t; c\n% d\n#port 0\n"), Config::default());
+}
+
+#[test]
+fn every_short_form_of_a_subnet() {
+    for (text, expected) in [
+        ("allow", Subnet::Any),
+        ("allow all", Subnet::Any),
+        ("allow 10", net("10.0.0.0", 8)),
+        ("allow 10.20", net("10.20.0.0", 16)),
+        ("allow 10.20/16", net("10.20.0.0", 16)),
+        ("allow 3.4.5", net("3.4.5.0", 24)),
+        ("allow 1.2.3.4", net("1.2.3.4", 32)),
+        ("allow 1.2.3.4/30", net("1.2.3.4", 30)),
+        ("allow 1.2.3.7/30", net("1.2.3.4", 30)),
+        ("allow 0/0", net("0.0.0.0", 0)),
+        ("allow ::0/0", net("::", 0)),
+        ("allow ::/0", net("::", 0)),
+        ("allow 2001:db8::/32", net("2001:db8::", 32)),
+        ("allow 2001:db8::1", net("2001:db8::1", 128)),
+        ("allow 2001:db8::ffff/127", net("2001:db8::fffe", 127)),
+    ] {
+        let rule = read(text).access[0];
+        assert_eq!((rule.subnet, rule.allow), (expected, true), "{text}");
+        assert_eq!(rule.all, text.starts_with("allow all"), "{text}");
+    }
+    let config = read("deny all 10.0.0.0/8\ncmdallow 10.1\ncmddeny\n");
+    assert_eq!(config.access, [AccessRule { allow: false, all: true, subnet: net("10.0.0.0", 8) }]);
+    assert_eq!(
+        config.command_access,
+        [
+            AccessRule { allow: true, all: false, subnet: net("10.1.0.0", 16) },
+            AccessRule { allow: false, all: false, subnet: Subnet::Any },
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_subnet_says_what_would_be_right() {
+    assert_eq!(
+        complaints(
+            "allow ntp.example.com\nallow 10.20.0.0/33\nallow 1.2.3.4.5\nallow ::/129\nallow 10.0/x y"
+        ),
+        "agent.conf:1:7: 'ntp.example.com' is not an address or a prefix like 10.20.0.0/16 or 2001:db8::/32; host \
+         names are not taken, because one that does not resolve would stop the daemon\n\
+         agent.conf:2:7: the prefix length of '10.20.0.0/33' must be a whole number from 0 to 32, not '33'\n\
+         agent.conf:3:7: '1.2.3.4.5' is not an address or a prefix like 10.20.0.0/16 or 2001:db8::/32; host names \
+         are not taken, because one that does not resolve would stop the daemon\n\
+         agent.conf:4:7: the prefix length of '::/129' must be a whole number from 0 to 128, not '129'\n\
+         agent.conf:5:7: the prefix length of '10.0/x' must be a whole number from 0 to 32, not 'x'\n"
+    );
+}
+
+#[test]
+fn what_chronyd_lets_pass_is_refused_and_every_line_is_reported() {
+    assert_eq!(
+        complaints(
+            "maxdistance -3\n\
+             local stratum 10\n\
+             local stratum 8 orphan\n\
+             local stratum 10\n\
+             maxdistence 16.0\n\
+             server 10.20.0.300 iburst\n"
+        ),
+        "agent.conf:1:13: maxdistance must be a number from 0.000001 to 1000000 seconds, not '-3'\n\
+         agent.conf:3:1: this 'local' contradicts the one in line 2; keep one of them\n\
+         agent.conf:5:1: unknown directive 'maxdistence'; did you mean 'maxdistance'?\n\
+         agent.conf:6:8: '10.20.0.300' is not an IPv4 address\n"
+    );
+}
+
+#[test]
+fn columns_count_characters_not_bytes() {
+    assert_eq!(
+        complaints("  server\tntp.example\u{a0}prefre\nport\nport 0 # closed\n本地 x"),
+        "agent.conf:1:22: unknown option 'prefre'; did you mean 'prefer'?\n\
+         agent.conf:2:5: 'port' needs a whole number from 0 to 65535 here\n\
+         agent.conf:3:8: a comment must stand on a line of its own\n\
+         agent.conf:4:1: unknown directive '本地'\n"
+    );
+}
+
+#[test]
+fn directives_and_options_that_the_agent_does_not_have_are_refused_by_name() {
+    assert_eq!(
+        complaints(
+            "refclock PPS /dev/pps0\nserver a key 1\nlogdir /var/log/chrony\ninclude /etc/x.conf\n\
+             local stratum 5 waitsynced 1\nserver a maxsources 3\nrtcsync on\n"
+        ),
+        "agent.conf:1:1: directive 'refclock' is not supported by the agent: it has no drivers for hardware clocks; \
+         get their time over NTP\n\
+         agent.conf:2:10: option 'key' is not supported by the agent: authenticated NTP is not implemented\n\
+         agent.conf:3:1: directive 'logdir' is not supported by the agent: it writes no log files of its own; what it \
+         has to say goes to standard error and so to the journal\n\
+         agent.conf:4:1: directive 'include' is not supported by the agent: a configuration is one file, so that what \
+         is checked is what runs\n\
+         agent.conf:5:17: option 'waitsynced' is not supported by the agent: only 'stratum', 'distance' and 'orphan' \
+         decide when it serves its own clock\n\
+         agent.conf:6:10: 'maxsources' belongs to 'pool'; a 'server' is one source\n\
+         agent.conf:7:9: 'rtcsync' takes nothing more, found 'on'\n"
+    );
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_with_the_range() {
+    assert_eq!(
+        complaints(
+            "port 65536\nminsources 0\nlocal stratum 16\nserver a maxpoll 25\nmaxslewrate 2e5\nmakestep 1\n\
+             makestep NaN 3\nmaxdistance inf\npool a maxsources 17\nserver a minpoll 8 maxpoll 6\n"
+        ),
+        "agent.conf:1:6: port must be a whole number from 0 to 65535, not '65536'\n\
+         agent.conf:2:12: minsources must be a whole number from 1 to 1000, not '0'\n\
+         agent.conf:3:15: stratum must be a whole number from 1 to 15, not '16'\n\
+         agent.conf:4:18: maxpoll must be a whole number from -7 to 24, not '25'\n\
+         agent.conf:5:13: maxslewrate must be a number from 0.001 to 100000 ppm, not '2e5'\n\
+         agent.conf:6:11: 'makestep' needs a whole number, negative for no limit, here\n\
+         agent.conf:7:10: the threshold must be a number from 0 to 1000000000 seconds, not 'NaN'\n\
+         agent.conf:8:13: maxdistance must be a number from 0.000001 to 1000000 seconds, not 'inf'\n\
+         agent.conf:9:19: maxsources must be a whole number from 1 to 16, not '17'\n\
+         agent.conf:10:20: maxpoll 6 is below minpoll 8 on the same line\n"
+    );
+}
+
+#[test]
+fn one_polling_limit_pulls_the_other_along() {
+    let polls = |text| {
+        let upstream = read(text).upstreams.remove(0);
+        (upstream.min_poll, upstream.max_poll)
+    };
+    assert_eq!(polls("server a"), (6, 10));
+    assert_eq!(polls("server a maxpoll 4"), (4, 4));
+    assert_eq!(polls("server a minpoll 12"), (12, 12));
+    assert_eq!(polls("server a maxpoll 2 minpoll -3"), (-3, 2));
+}
+
+#[test]
+fn sample_limits_of_the_file_hold_for_sources_without_their_own() {
+    let config =
+        read("server a\nminsamples 8\nmaxsamples 16\nserver b maxsamples 4\nserver c maxsamples 0\n");
+    let limits: Vec<_> =
+        config.upstreams.iter().map(|upstream| (upstream.min_samples, upstream.max_samples)).collect();
+    assert_eq!(limits, [(8, 16), (4, 4), (8, 64)]);
+}
+
+#[test]
+fn sockets_and_files() {
+    let config = read(
+        "bindaddress 127.77.0.11\nbindaddress ::1\nbindacqaddress 127.77.0.21\nbindcmdaddress 127.77.0.21\n\
+         bindcmdaddress ~/timefleet/run/chronyd.sock\ndriftfile /var/lib/timefleet/drift\nacquisitionport 1123\n",
+    );
+    assert_eq!(config.bind_addresses, ["127.77.0.11".parse::<IpAddr>().unwrap(), "::1".parse().unwrap()]);
+    assert_eq!(config.bind_acquisition_addresses, ["127.77.0.21".parse::<IpAddr>().unwrap()]);
+    assert_eq!(config.bind_command_addresses, ["127.77.0.21".parse::<IpAddr>().unwrap()]);
+    assert_eq!(config.command_socket, CommandSocket::Path("~/timefleet/run/chronyd.sock".into()));
+    assert_eq!(config.drift_file, Some("/var/lib/timefleet/drift".into()));
+    assert_eq!(config.acquisition_port, Some(1123));
+    assert_eq!(read("bindcmdaddress /").command_socket, CommandSocket::Disabled);
+    assert_eq!(
+        complaints("bindaddress 10.0.0.1\nbindaddress 10.0.0.2\nbindaddress eth0\npidfile run/agent.pid\n"),
+        "agent.conf:2:13: 10.0.0.1 was given before; 'bindaddress' takes one IPv4 address\n\
+         agent.conf:3:13: 'eth0' is not an address; 'bindaddress' takes an IPv4 or IPv6 address of this host\n\
+         agent.conf:4:9: 'run/agent.pid' must be the path of a file that begins with / or ~/\n"
+    );
+}
+
+#[test]
+fn directives_of_a_command_line_are_a_line_each() {
+    let config = parse_lines("command line", ["server 172.16.11.141 iburst", "port 0"]).unwrap();
+    assert_eq!((config.upstreams[0].name.as_str(), config.port), ("172.16.11.141", 0));
+    let errors = parse_lines("command line", ["port 0", "sever a"]).unwrap_err();
+    assert_eq!(errors[0].to_string(), "command line:2:1: unknown directive 'sever'; did you mean 'server'?");
+}
+
+fn family() -> impl Strategy<Value = Option<Family>> {
+    prop::sample::select(vec![None, Some(Family::V4), Some(Family::V6)])
+}
+
+prop_compose! {
+    fn upstream()(
+        (name, pool, port, version, family) in
+            ("[a-z][a-z0-9-]{0,8}[a-z](\\.[a-z]{2,5}){0,2}", prop::option::of(1..=16_u32), 1..=u16::MAX, 1..=4_u8, family()),
+        flags in prop::array::uniform6(any::<bool>()),
+        (low, high) in (-7..=24_i8, -7..=24_i8),
+        (max_delay, max_delay_ratio, max_delay_dev_ratio, offset) in
+            (0.0..=1000.0_f64, 0.0..=1e6_f64, 0.0..=1e6_f64, -1e6..=1e6_f64),
+        (min_stratum, poll_target, one, other) in (0..=15_u8, 1..=1000_u32, 1..=64_u32, 1..=64_u32),
+    ) -> Upstream {
+        let [iburst, prefer, trust, require, no_select, offline] = flags;
+        let kind = pool.map_or(UpstreamKind::Server, |max_sources| UpstreamKind::Pool { max_sources });
+        Upstream {
+            name, kind, port, min_poll: low.min(high), max_poll: low.max(high),
+            iburst, prefer, trust, require, no_select, offline,
+            max_delay: Seconds(max_delay), max_delay_ratio, max_delay_dev_ratio, min_stratum, poll_target,
+            min_samples: one.min(other), max_samples: one.max(other), offset: Seconds(offset), version, family,
+        }
+    }
+}
+
+fn rule() -> impl Strategy<Value = AccessRule> {
+    let v4 = (any::<u32>(), 0..=32_u8).prop_map(|(bits, length)| {
+        let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+        Subnet::Net { address: Ipv4Addr::from(bits & mask).into(), length }
+    });
+    let v6 = (any::<u128>(), 0..=128_u8).prop_map(|(bits, length)| {
+        let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+        Subnet::Net { address: Ipv6Addr::from(bits & mask).into(), length }
+    });
+    let subnet = prop_oneof![Just(Subnet::Any), v4, v6];
+    (any::<bool>(), any::<bool>(), subnet).prop_map(|(allow, all, subnet)| AccessRule { allow, all, subnet })
+}
+
+fn addresses() -> impl Strategy<Value = Vec<IpAddr>> {
+    (prop::option::of(any::<u32>()), prop::option::of(any::<u128>())).prop_map(|(v4, v6)| {
+        let v4 = v4.map(|bits| IpAddr::from(Ipv4Addr::from(bits)));
+        v4.into_iter().chain(v6.map(|bits| IpAddr::from(Ipv6Addr::from(bits)))).collect()
+    })
+}
+
+fn path() -> impl Strategy<Value = PathBuf> {
+    "(~)?(/[a-z0-9._-]{1,8}){1,3}".prop_map(PathBuf::from)
+}
+
+fn command_socket() -> impl Strategy<Value = CommandSocket> {
+    prop_oneof![
+        Just(CommandSocket::Default),
+        Just(CommandSocket::Disabled),
+        path().prop_map(CommandSocket::Path)
+    ]
+}
+
+fn client_log() -> impl Strategy<Value = ClientLog> {
+    prop_oneof![Just(ClientLog::Off), (1..=2_147_483_648_u64).prop_map(|bytes| ClientLog::Limit { bytes })]
+}
+
+fn limit() -> impl Strategy<Value = Option<u32>> {
+    prop::option::of(0..=2_147_483_647_u32)
+}
+
+prop_compose! {
+    fn thinking()(
+        upstreams in prop::collection::vec(upstream(), 0..4),
+        local in prop::option::of((1..=15_u8, 0.0..=1e6_f64, any::<bool>())),
+        (distance, jitter, sources, reselect, weight) in
+            (1e-6..=1e6_f64, 1e-6..=1e6_f64, 1..=1000_u32, 0.0..=1e6_f64, 0.0..=1e6_f64),
+        (slew, ratio, skew, error, rtc_sync) in
+            (0.001..=1e5_f64, 0.01..=1e3_f64, 0.001..=1e6_f64, 0.0..=1e5_f64, any::<bool>()),
+        make_step in prop::option::of((0.0..=1e9_f64, limit())),
+        max_change in prop::option::of((0.0..=1e9_f64, 0..=1_000_000_000_u32, limit())),
+    ) -> Config {
+        Config {
+            upstreams,
+            local: local.map(|(stratum, distance, orphan)| Local { stratum, distance: Seconds(distance), orphan }),
+            max_distance: Seconds(distance), max_jitter: Seconds(jitter), min_sources: sources,
+            reselect_distance: Seconds(reselect), stratum_weight: Seconds(weight),
+            make_step: make_step.map(|(threshold, limit)| MakeStep { threshold: Seconds(threshold), limit }),
+            max_change: max_change
+                .map(|(offset, start, ignore)| MaxChange { offset: Seconds(offset), start, ignore }),
+            max_slew_rate: Ppm(slew), correction_time_ratio: ratio, max_update_skew: Ppm(skew),
+            max_clock_error: Ppm(error), rtc_sync,
+            ..Config::default()
+        }
+    }
+}
+
+prop_compose! {
+    fn config()(
+        thinking in thinking(),
+        (access, command_access) in
+            (prop::collection::vec(rule(), 0..5), prop::collection::vec(rule(), 0..3)),
+        (port, command_port, acquisition_port) in
+            (any::<u16>(), any::<u16>(), prop::option::of(1..=u16::MAX)),
+        (bind_addresses, bind_acquisition_addresses, bind_command_addresses) in
+            (addresses(), addresses(), addresses()),
+        (command_socket, drift_file, pid_file, client_log) in
+            (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log()),
+    ) -> Config {
+        Config {
+            access, command_access, port, command_port, acquisition_port, bind_addresses,
+            bind_acquisition_addresses, bind_command_addresses, command_socket, drift_file, pid_file, client_log,
+            ..thinking
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(config in config()) {
+        let text = config.to_string();
+        prop_assert_eq!(parse("written", &text), Ok(config), "{}", text);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC{0,60}\n?(server|pool|allow|local|port|bindcmdaddress) \\PC{0,60}") {
+        if let Err(errors) = parse("any", &text) {
+            for error in errors {
+                prop_assert!(error.line >= 1 && error.column >= 1);
+            }
+        }
+    }
+}

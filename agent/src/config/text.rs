@@ -1,0 +1,153 @@
+//! A configuration as text again: one canonical line for everything that is not a default. Reading it gives the same
+//! configuration.
+
+use std::fmt;
+
+use super::{
+    AccessRule, ClientLog, CommandSocket, Config, Family, Local, MakeStep, MaxChange, Subnet, Upstream,
+    UpstreamKind,
+};
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usual = Self::default();
+        for upstream in &self.upstreams {
+            writeln!(f, "{upstream}")?;
+        }
+        for (rules, allow, deny) in
+            [(&self.access, "allow", "deny"), (&self.command_access, "cmdallow", "cmddeny")]
+        {
+            for rule in rules {
+                writeln!(f, "{}{rule}", if rule.allow { allow } else { deny })?;
+            }
+        }
+        if let Some(Local { stratum, distance, orphan }) = self.local {
+            let orphan = if orphan { " orphan" } else { "" };
+            writeln!(f, "local stratum {stratum} distance {}{orphan}", distance.0)?;
+        }
+        for (name, value, usual) in [
+            ("maxdistance", self.max_distance.0, usual.max_distance.0),
+            ("maxjitter", self.max_jitter.0, usual.max_jitter.0),
+            ("minsources", f64::from(self.min_sources), f64::from(usual.min_sources)),
+            ("reselectdist", self.reselect_distance.0, usual.reselect_distance.0),
+            ("stratumweight", self.stratum_weight.0, usual.stratum_weight.0),
+            ("maxslewrate", self.max_slew_rate.0, usual.max_slew_rate.0),
+            ("corrtimeratio", self.correction_time_ratio, usual.correction_time_ratio),
+            ("maxupdateskew", self.max_update_skew.0, usual.max_update_skew.0),
+            ("maxclockerror", self.max_clock_error.0, usual.max_clock_error.0),
+            ("port", f64::from(self.port), f64::from(usual.port)),
+            ("cmdport", f64::from(self.command_port), f64::from(usual.command_port)),
+        ] {
+            directive(f, name, value, usual)?;
+        }
+        self.write_clock(f)?;
+        self.write_places(f)
+    }
+}
+
+impl Config {
+    fn write_clock(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unlimited = |limit: Option<u32>| limit.map_or(-1, i64::from);
+        if let Some(MakeStep { threshold, limit }) = self.make_step {
+            writeln!(f, "makestep {} {}", threshold.0, unlimited(limit))?;
+        }
+        if let Some(MaxChange { offset, start, ignore }) = self.max_change {
+            writeln!(f, "maxchange {} {start} {}", offset.0, unlimited(ignore))?;
+        }
+        if self.rtc_sync {
+            writeln!(f, "rtcsync")?;
+        }
+        Ok(())
+    }
+
+    fn write_places(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(port) = self.acquisition_port {
+            writeln!(f, "acquisitionport {port}")?;
+        }
+        for (name, addresses) in [
+            ("bindaddress", &self.bind_addresses),
+            ("bindacqaddress", &self.bind_acquisition_addresses),
+            ("bindcmdaddress", &self.bind_command_addresses),
+        ] {
+            for address in addresses {
+                writeln!(f, "{name} {address}")?;
+            }
+        }
+        match &self.command_socket {
+            CommandSocket::Default => {}
+            CommandSocket::Path(path) => writeln!(f, "bindcmdaddress {}", path.display())?,
+            CommandSocket::Disabled => writeln!(f, "bindcmdaddress /")?,
+        }
+        for (name, path) in [("driftfile", &self.drift_file), ("pidfile", &self.pid_file)] {
+            if let Some(path) = path {
+                writeln!(f, "{name} {}", path.display())?;
+            }
+        }
+        match self.client_log {
+            ClientLog::Off => writeln!(f, "noclientlog"),
+            limit if limit == ClientLog::default() => Ok(()),
+            ClientLog::Limit { bytes } => writeln!(f, "clientloglimit {bytes}"),
+        }
+    }
+}
+
+fn directive(f: &mut fmt::Formatter<'_>, name: &str, value: f64, usual: f64) -> fmt::Result {
+    if value == usual { Ok(()) } else { writeln!(f, "{name} {value}") }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usual = Self::new("", UpstreamKind::Server);
+        match self.kind {
+            UpstreamKind::Server => write!(f, "server {}", self.name)?,
+            UpstreamKind::Pool { max_sources } => write!(f, "pool {} maxsources {max_sources}", self.name)?,
+        }
+        for (name, given) in [
+            ("iburst", self.iburst),
+            ("prefer", self.prefer),
+            ("trust", self.trust),
+            ("require", self.require),
+            ("noselect", self.no_select),
+            ("offline", self.offline),
+            ("ipv4", self.family == Some(Family::V4)),
+            ("ipv6", self.family == Some(Family::V6)),
+        ] {
+            if given {
+                write!(f, " {name}")?;
+            }
+        }
+        for (name, value, usual) in [
+            ("port", f64::from(self.port), f64::from(usual.port)),
+            // Written even when usual: one of them alone may pull the other along.
+            ("minpoll", f64::from(self.min_poll), f64::NAN),
+            ("maxpoll", f64::from(self.max_poll), f64::NAN),
+            ("maxdelay", self.max_delay.0, usual.max_delay.0),
+            ("maxdelayratio", self.max_delay_ratio, usual.max_delay_ratio),
+            ("maxdelaydevratio", self.max_delay_dev_ratio, usual.max_delay_dev_ratio),
+            ("minstratum", f64::from(self.min_stratum), f64::from(usual.min_stratum)),
+            ("polltarget", f64::from(self.poll_target), f64::from(usual.poll_target)),
+            ("minsamples", f64::from(self.min_samples), f64::from(usual.min_samples)),
+            ("maxsamples", f64::from(self.max_samples), f64::from(usual.max_samples)),
+            ("offset", self.offset.0, usual.offset.0),
+            ("version", f64::from(self.version), f64::from(usual.version)),
+        ] {
+            if value != usual {
+                write!(f, " {name} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The words after `allow` or `deny`, with the blank before them.
+impl fmt::Display for AccessRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.all {
+            write!(f, " all")?;
+        }
+        match self.subnet {
+            Subnet::Any => Ok(()),
+            Subnet::Net { address, length } => write!(f, " {address}/{length}"),
+        }
+    }
+}
