@@ -1,1 +1,591 @@
-//! (being written)
+//! Who asked how often: one small record for each address in bounded memory, and counters for all of them.
+//!
+//! The table is cut into sets of [`WAYS`] records; an address can only be in the two sets that its hash names, and is
+//! put into the emptier one, which fills all sets evenly. Looking it up, and making room for it, is a walk over two
+//! sets: constant time, no allocation. While the table is smaller than its limit two full sets make it double; at
+//! the limit a newcomer replaces the record of its sets that was idle longest.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::config;
+use crate::time::Mono;
+
+/// Records in one set.
+const WAYS: usize = 16;
+/// Memory that chrony.conf(5) reckons for one address: 524288 bytes are 4096 of them.
+const BYTES_PER_ADDRESS: u64 = 128;
+/// More addresses than this are never remembered, whatever the limit.
+const MOST_RECORDS: u64 = 1 << 24;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The time.
+    Ntp,
+    /// The monitoring port.
+    Command,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered.
+    Answered,
+    /// It was dropped by rate limiting.
+    Dropped,
+}
+
+/// Counters since the start, over all clients, also those that are forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Valid NTP requests of allowed hosts, dropped ones included.
+    pub ntp_hits: u64,
+    /// Of them dropped.
+    pub ntp_drops: u64,
+    /// Command requests over all transports.
+    pub command_hits: u64,
+    /// Of them dropped.
+    pub command_drops: u64,
+    /// Records that were lost to make room for others.
+    pub records_lost: u64,
+}
+
+/// What is known of one client and one service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests, dropped ones included.
+    pub hits: u32,
+    /// Dropped ones.
+    pub drops: u32,
+    /// Average spacing, log2 seconds; `None` until the second request.
+    pub interval: Option<i8>,
+    /// Whole seconds since the last request; `None` = never.
+    pub age: Option<u32>,
+}
+
+/// What is known of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Who.
+    pub address: IpAddr,
+    /// Requests for the time.
+    pub ntp: Usage,
+    /// Average spacing of NTP requests since some were dropped, log2 seconds.
+    pub ntp_limited_interval: Option<i8>,
+    /// Monitoring requests.
+    pub command: Usage,
+}
+
+/// A part of the log, by index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Number of indices in the table.
+    pub table_size: u32,
+    /// First index that was not looked at.
+    pub next_index: u32,
+    /// The clients found.
+    pub entries: Vec<Entry>,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct ClientLog {
+    /// Empty = the log is off; else a power of two, at least [`WAYS`].
+    records: Vec<Record>,
+    most_records: usize,
+    seed: u64,
+    totals: Totals,
+}
+
+impl ClientLog {
+    /// `seed` makes it hard to choose addresses that fall into one set.
+    pub fn new(setting: config::ClientLog, seed: u64) -> Self {
+        let most_records = match setting {
+            config::ClientLog::Off => 0,
+            config::ClientLog::Limit { bytes } => power_of_two_below(bytes / BYTES_PER_ADDRESS).max(WAYS),
+        };
+        let records = vec![Record::EMPTY; WAYS.min(most_records)];
+        Self { records, most_records, seed, totals: Totals::default() }
+    }
+
+    /// How many addresses can be remembered; 0 = the log is off.
+    pub fn capacity(&self) -> usize {
+        self.most_records
+    }
+
+    /// Counters over all clients.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Counts a command that came over the Unix socket: it has no address.
+    pub fn count_local_command(&mut self) {
+        self.totals.command_hits += 1;
+    }
+
+    /// Counts a request.
+    pub fn hit(&mut self, service: Service, from: IpAddr, now: Mono, outcome: Outcome) {
+        let dropped = u64::from(outcome == Outcome::Dropped);
+        match service {
+            Service::Ntp => {
+                self.totals.ntp_hits += 1;
+                self.totals.ntp_drops += dropped;
+            }
+            Service::Command => {
+                self.totals.command_hits += 1;
+                self.totals.command_drops += dropped;
+            }
+        }
+        let address = key(from);
+        if let Some(record) = self.record(address) {
+            record.hit(service, Tick::of(now), outcome);
+        }
+    }
+
+    /// What is known of one client.
+    pub fn entry(&self, of: IpAddr, now: Mono) -> Option<Entry> {
+        let address = key(of);
+        let places = self.places(address);
+        let record =
+            places.iter().filter_map(|place| self.records.get(*place)).find(|one| one.address == address);
+        record?.entry(Tick::of(now))
+    }
+
+    /// Up to `count` clients with at least `min_hits` requests of one kind, from index `first` on. With `reset` the
+    /// counters of those clients begin anew. `None` when the log is off.
+    pub fn page(&mut self, first: u32, count: u32, min_hits: u32, reset: bool, now: Mono) -> Option<Page> {
+        if self.records.is_empty() {
+            return None;
+        }
+        let table_size = self.records.len() as u32;
+        let mut page = Page { table_size, next_index: first.min(table_size), entries: Vec::new() };
+        for record in self.records.iter_mut().skip(first as usize) {
+            if page.entries.len() >= count as usize {
+                break;
+            }
+            page.next_index += 1;
+            if record.ntp.hits.max(record.command.hits) < min_hits {
+                continue;
+            }
+            if let Some(entry) = record.entry(Tick::of(now)) {
+                page.entries.push(entry);
+                if reset {
+                    record.reset();
+                }
+            }
+        }
+        Some(page)
+    }
+
+    /// Indices of the records that an address may have.
+    fn places(&self, address: Key) -> [usize; 2 * WAYS] {
+        let sets = (self.records.len() / WAYS).max(1);
+        let hash = address.hash(self.seed);
+        let set = |hash: u64| (hash as usize & (sets - 1)) * WAYS;
+        let (one, other) = (set(hash), set(hash >> 32));
+        std::array::from_fn(|way| if way < WAYS { one + way } else { other + way - WAYS })
+    }
+
+    /// The record of an address, new if need be.
+    fn record(&mut self, address: Key) -> Option<&mut Record> {
+        if address == Key::NOBODY || self.records.is_empty() {
+            return None;
+        }
+        loop {
+            let places = self.places(address);
+            let found = places
+                .iter()
+                .find(|place| self.records.get(**place).is_some_and(|one| one.address == address));
+            if let Some(place) = found.copied().or_else(|| self.free_place(&places)) {
+                let record = self.records.get_mut(place)?;
+                record.address = address;
+                return Some(record);
+            }
+            if self.records.len() >= self.most_records {
+                return self.replace(&places, address);
+            }
+            self.double();
+        }
+    }
+
+    /// A free record in the emptier one of two sets.
+    fn free_place(&self, places: &[usize; 2 * WAYS]) -> Option<usize> {
+        let free = |set: &[usize]| -> (usize, Option<usize>) {
+            let is_free = |place: &&usize| self.records.get(**place).is_some_and(Record::is_empty);
+            (set.iter().filter(is_free).count(), set.iter().find(is_free).copied())
+        };
+        let (one, other) = places.split_at(WAYS);
+        let ((one_free, one), (other_free, other)) = (free(one), free(other));
+        if one_free >= other_free { one } else { other }
+    }
+
+    /// Gives the record that was idle longest to somebody else.
+    fn replace(&mut self, places: &[usize; 2 * WAYS], address: Key) -> Option<&mut Record> {
+        let idle_longest = *places.iter().min_by_key(|place| self.records.get(**place).map(Record::last))?;
+        let record = self.records.get_mut(idle_longest)?;
+        self.totals.records_lost += 1;
+        *record = Record { address, ..Record::EMPTY };
+        Some(record)
+    }
+
+    /// Twice the table, everybody in a new place. Half of it is empty then, so there is room.
+    fn double(&mut self) {
+        let twice = vec![Record::EMPTY; self.records.len() * 2];
+        for record in std::mem::replace(&mut self.records, twice).into_iter().filter(|one| !one.is_empty()) {
+            let places = self.places(record.address);
+            match self.free_place(&places).and_then(|place| self.records.get_mut(place)) {
+                Some(free) => *free = record,
+                // Never seen, but nothing forbids thirty-three addresses from sharing both sets.
+                None => self.totals.records_lost += 1,
+            }
+        }
+    }
+}
+
+fn power_of_two_below(limit: u64) -> usize {
+    let limit = limit.clamp(1, MOST_RECORDS);
+    1 << limit.ilog2()
+}
+
+/// An address as 16 bytes, IPv4 wrapped into IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key([u8; 16]);
+
+fn key(address: IpAddr) -> Key {
+    Key(match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    })
+}
+
+impl Key {
+    /// `::`, which no client has.
+    const NOBODY: Self = Self([0; 16]);
+
+    fn address(self) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::from(self.0)).to_canonical()
+    }
+
+    /// Mixes by multiplying and folding, twice over each half, so that each bit of the address and of the seed moves
+    /// each bit of the result.
+    fn hash(self, seed: u64) -> u64 {
+        let bits = u128::from_be_bytes(self.0);
+        let mut hash = seed;
+        for half in [(bits >> 64) as u64, bits as u64, seed] {
+            hash = (hash ^ half).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            hash ^= hash >> 32;
+            hash = hash.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+            hash ^= hash >> 32;
+        }
+        hash
+    }
+}
+
+/// A moment in 1/256 s: 32 bits of seconds and 8 of fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Tick(u64);
+
+impl Tick {
+    const PER_SECOND: u64 = 256;
+
+    fn of(mono: Mono) -> Self {
+        Self((u128::from(mono.0) * u128::from(Self::PER_SECOND) / 1_000_000_000) as u64)
+    }
+}
+
+/// One client: 48 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    address: Key,
+    ntp: Track,
+    command: Track,
+    ntp_pace: Pace,
+    ntp_limited_pace: Pace,
+    command_pace: Pace,
+    ntp_fraction: u8,
+    command_fraction: u8,
+}
+
+/// Requests of one kind.
+#[derive(Clone, Copy, Debug)]
+struct Track {
+    hits: u32,
+    drops: u32,
+    /// Whole seconds of the last request, plus one; 0 = none yet. The fraction is kept apart for the sake of size.
+    last: u32,
+}
+
+impl Track {
+    const EMPTY: Self = Self { hits: 0, drops: 0, last: 0 };
+
+    fn last(self, fraction: u8) -> Option<Tick> {
+        let seconds = self.last.checked_sub(1)?;
+        Some(Tick(u64::from(seconds) * Tick::PER_SECOND + u64::from(fraction)))
+    }
+
+    fn usage(self, fraction: u8, pace: Pace, now: Tick) -> Usage {
+        let age = self.last(fraction).map(|last| (now.0.saturating_sub(last.0) / Tick::PER_SECOND) as u32);
+        Usage { hits: self.hits, drops: self.drops, interval: pace.interval(), age }
+    }
+}
+
+impl Record {
+    const EMPTY: Self = Self {
+        address: Key::NOBODY,
+        ntp: Track::EMPTY,
+        command: Track::EMPTY,
+        ntp_pace: Pace::UNKNOWN,
+        ntp_limited_pace: Pace::UNKNOWN,
+        command_pace: Pace::UNKNOWN,
+        ntp_fraction: 0,
+        command_fraction: 0,
+    };
+
+    fn is_empty(&self) -> bool {
+        self.address == Key::NOBODY
+    }
+
+    /// The last request of any kind.
+    fn last(&self) -> Option<Tick> {
+        self.ntp.last(self.ntp_fraction).max(self.command.last(self.command_fraction))
+    }
+
+    fn hit(&mut self, service: Service, now: Tick, outcome: Outcome) {
+        let (track, fraction, pace) = match service {
+            Service::Ntp => (&mut self.ntp, &mut self.ntp_fraction, &mut self.ntp_pace),
+            Service::Command => (&mut self.command, &mut self.command_fraction, &mut self.command_pace),
+        };
+        if let Some(last) = track.last(*fraction) {
+            let spacing = now.0.saturating_sub(last.0);
+            pace.follow(spacing);
+            if service == Service::Ntp && track.drops > 0 {
+                self.ntp_limited_pace.follow(spacing);
+            }
+        }
+        track.hits = track.hits.saturating_add(1);
+        track.drops = track.drops.saturating_add(u32::from(outcome == Outcome::Dropped));
+        track.last = u32::try_from(now.0 / Tick::PER_SECOND).unwrap_or(u32::MAX).saturating_add(1);
+        *fraction = (now.0 % Tick::PER_SECOND) as u8;
+    }
+
+    fn entry(&self, now: Tick) -> Option<Entry> {
+        (!self.is_empty()).then(|| Entry {
+            address: self.address.address(),
+            ntp: self.ntp.usage(self.ntp_fraction, self.ntp_pace, now),
+            ntp_limited_interval: self.ntp_limited_pace.interval(),
+            command: self.command.usage(self.command_fraction, self.command_pace, now),
+        })
+    }
+
+    /// Hits and drops begin anew; when the client was last seen, and how often it comes, stays known.
+    fn reset(&mut self) {
+        for track in [&mut self.ntp, &mut self.command] {
+            track.hits = 0;
+            track.drops = 0;
+        }
+        self.ntp_limited_pace = Pace::UNKNOWN;
+    }
+}
+
+/// The running average of the spacing of requests: log2 of the ticks, in 1/256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace(i16);
+
+impl Pace {
+    const UNKNOWN: Self = Self(i16::MIN);
+    /// Weight of the newest spacing.
+    const GAIN: f64 = 0.25;
+    /// Faster is not told apart: 1/32 s, as chronyd shows it.
+    const FASTEST: i8 = -5;
+
+    fn follow(&mut self, spacing: u64) {
+        // No spacing at all is half a tick, the middle of what it can have been.
+        let spacing = (spacing as f64).max(0.5);
+        let average = match *self {
+            Self::UNKNOWN => spacing,
+            Self(log) => {
+                let old = (f64::from(log) / 256.0).exp2();
+                old + (spacing - old) * Self::GAIN
+            }
+        };
+        *self = Self((average.log2() * 256.0).round() as i16);
+    }
+
+    /// The power of two in whose reach the average is: from 2/3 to 4/3 of it.
+    fn interval(self) -> Option<i8> {
+        if self == Self::UNKNOWN {
+            return None;
+        }
+        let ticks_per_second = (Tick::PER_SECOND as f64).log2();
+        let log = f64::from(self.0) / 256.0 - ticks_per_second;
+        let nearest = (log - (4.0_f64 / 3.0).log2()).ceil();
+        Some((nearest as i8).max(Self::FASTEST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: f64) -> Mono {
+        Mono(((1_000.0 + seconds) * 1e9) as u64)
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn log(addresses: u64) -> ClientLog {
+        ClientLog::new(config::ClientLog::Limit { bytes: addresses * BYTES_PER_ADDRESS }, 7)
+    }
+
+    fn ask(log: &mut ClientLog, address: &str, at: f64) {
+        log.hit(Service::Ntp, ip(address), seconds(at), Outcome::Answered);
+    }
+
+    #[test]
+    fn a_record_is_small_and_the_default_limit_holds_4096_addresses() {
+        assert_eq!(size_of::<Record>(), 48);
+        assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 524_288 }, 0).capacity(), 4096);
+        assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 1_000_000 }, 0).capacity(), 4096);
+        assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 0 }, 0).capacity(), WAYS);
+        assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: u64::MAX }, 0).capacity(), 1 << 24);
+    }
+
+    #[test]
+    fn a_client_is_counted_by_service_and_ages() {
+        let mut log = log(64);
+        ask(&mut log, "192.0.2.1", 0.0);
+        ask(&mut log, "::ffff:192.0.2.1", 64.0);
+        log.hit(Service::Command, ip("192.0.2.1"), seconds(70.0), Outcome::Answered);
+        log.count_local_command();
+        let entry = log.entry(ip("192.0.2.1"), seconds(100.9)).unwrap();
+        assert_eq!(entry.address, ip("192.0.2.1"));
+        assert_eq!(entry.ntp, Usage { hits: 2, drops: 0, interval: Some(6), age: Some(36) });
+        assert_eq!(entry.command, Usage { hits: 1, drops: 0, interval: None, age: Some(30) });
+        assert_eq!(log.entry(ip("192.0.2.2"), seconds(100.0)), None);
+        assert_eq!(log.totals(), Totals { ntp_hits: 2, command_hits: 2, ..Totals::default() });
+    }
+
+    /// The figures are those observed on chronyd.
+    #[test]
+    fn even_spacing_shows_the_interval_that_chronyd_shows() {
+        let table = [
+            (1.30, 0),
+            (1.35, 1),
+            (3.0, 2),
+            (6.0, 3),
+            (12.0, 4),
+            (0.7, 0),
+            (0.35, -1),
+            (64.0, 6),
+            (1024.0, 10),
+            (0.01, -5),
+            (0.005, -5),
+            (0.0, -5),
+        ];
+        for (spacing, expected) in table {
+            let mut log = log(64);
+            ask(&mut log, "192.0.2.1", 0.0);
+            assert_eq!(log.entry(ip("192.0.2.1"), seconds(0.0)).unwrap().ntp.interval, None);
+            for count in 1..20 {
+                ask(&mut log, "192.0.2.1", spacing * f64::from(count));
+                let interval = log.entry(ip("192.0.2.1"), seconds(1e6)).unwrap().ntp.interval;
+                assert_eq!(interval, Some(expected), "request {count} every {spacing} s");
+            }
+        }
+    }
+
+    #[test]
+    fn the_interval_follows_a_client_that_changes_its_pace() {
+        let mut log = log(64);
+        for count in 0..4 {
+            ask(&mut log, "192.0.2.1", f64::from(count) * 2.0);
+        }
+        assert_eq!(log.entry(ip("192.0.2.1"), seconds(6.0)).unwrap().ntp.interval, Some(1));
+        for count in 1..20 {
+            ask(&mut log, "192.0.2.1", 6.0 + f64::from(count) * 64.0);
+        }
+        assert_eq!(log.entry(ip("192.0.2.1"), seconds(6.0)).unwrap().ntp.interval, Some(6));
+    }
+
+    #[test]
+    fn the_limited_interval_begins_with_the_first_drop() {
+        let mut log = log(64);
+        let client = ip("192.0.2.1");
+        ask(&mut log, "192.0.2.1", 0.0);
+        log.hit(Service::Ntp, client, seconds(16.0), Outcome::Dropped);
+        let entry = log.entry(client, seconds(16.0)).unwrap();
+        assert_eq!((entry.ntp.hits, entry.ntp.drops, entry.ntp_limited_interval), (2, 1, None));
+        ask(&mut log, "192.0.2.1", 18.0);
+        let entry = log.entry(client, seconds(18.0)).unwrap();
+        assert_eq!((entry.ntp.interval, entry.ntp_limited_interval), (Some(4), Some(1)));
+        assert_eq!(log.totals(), Totals { ntp_hits: 3, ntp_drops: 1, ..Totals::default() });
+    }
+
+    #[test]
+    fn memory_is_bounded_and_those_who_were_idle_longest_make_room() {
+        let mut log = log(256);
+        for client in 0..10_000_u32 {
+            let address = IpAddr::V4((0x0A00_0000 + client).into());
+            log.hit(Service::Ntp, address, seconds(f64::from(client)), Outcome::Answered);
+            // Who keeps asking stays.
+            ask(&mut log, "2001:db8::1", f64::from(client) + 0.5);
+        }
+        assert_eq!(log.records.len(), 256);
+        let known = log.records.iter().filter(|record| !record.is_empty()).count() as u64;
+        assert_eq!(known + log.totals().records_lost, 10_001);
+        assert_eq!(log.entry(ip("2001:db8::1"), seconds(10_000.0)).unwrap().ntp.hits, 10_000);
+        assert!(log.entry(ip("10.0.39.15"), seconds(10_000.0)).is_some(), "the newest is known");
+        assert!(log.entry(ip("10.0.0.0"), seconds(10_000.0)).is_none(), "the oldest is not");
+    }
+
+    #[test]
+    fn a_table_three_quarters_full_has_lost_nobody() {
+        let mut log = log(4096);
+        for client in 0..3_072_u32 {
+            log.hit(Service::Ntp, IpAddr::V4(client.into()), seconds(0.0), Outcome::Answered);
+        }
+        assert_eq!(log.totals().records_lost, 0);
+        for client in 0..3_072_u32 {
+            let entry = log.entry(IpAddr::V4(client.into()), seconds(0.0));
+            assert_eq!(entry.map(|entry| entry.ntp.hits), Some(1), "client {client}");
+        }
+    }
+
+    #[test]
+    fn pages_show_everybody_once_and_reset_what_they_showed() {
+        let mut log = log(4096);
+        for client in 1..=100_u32 {
+            for _ in 0..=client % 2 {
+                log.hit(Service::Ntp, IpAddr::V4(client.into()), seconds(0.0), Outcome::Answered);
+            }
+        }
+        let mut seen = Vec::new();
+        let mut first = 0;
+        loop {
+            let page = log.page(first, 8, 2, true, seconds(0.0)).unwrap();
+            seen.extend(page.entries.iter().map(|entry| entry.address));
+            first = page.next_index;
+            if first >= page.table_size {
+                break;
+            }
+        }
+        seen.sort();
+        let twice: Vec<IpAddr> = (1..=100_u32).filter(|n| n % 2 == 1).map(|n| IpAddr::V4(n.into())).collect();
+        assert_eq!(seen, twice);
+        let page = log.page(0, 1_000, 1, false, seconds(0.0)).unwrap();
+        assert_eq!(page.entries.len(), 50, "those that were shown count from zero again");
+        assert_eq!(log.page(99_999, 8, 0, false, seconds(0.0)).unwrap().entries, []);
+        assert_eq!(log.page(3, 0, 0, false, seconds(0.0)).unwrap().next_index, 3);
+    }
+
+    #[test]
+    fn a_log_that_is_off_counts_but_remembers_nobody() {
+        let mut log = ClientLog::new(config::ClientLog::Off, 7);
+        ask(&mut log, "192.0.2.1", 0.0);
+        assert_eq!(log.totals().ntp_hits, 1);
+        assert_eq!(log.entry(ip("192.0.2.1"), seconds(0.0)), None);
+        assert_eq!(log.page(0, 8, 0, false, seconds(0.0)), None);
+    }
+}

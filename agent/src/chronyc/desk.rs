@@ -2,11 +2,64 @@
 
 use std::net::IpAddr;
 
-use super::wire;
-use crate::time::Seconds;
+use super::wire::{self, Address, SourceMatch, Status};
+use crate::config::{AccessRule, Local};
+use crate::time::{Ppm, Seconds};
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A host, over UDP: it may look, not touch.
+    Udp(IpAddr),
+    /// Somebody who could enter the Unix socket's directory: everything is permitted.
+    Unix,
+}
+
+/// Which table of access rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Who may ask for the time.
+    Ntp,
+    /// Who besides loopback may ask the monitoring port.
+    Commands,
+}
+
+/// A new value of one option of one source. Values come as they were typed: what is out of range is the daemon's to
+/// ignore.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SourceOption {
+    /// `minpoll`.
+    MinPoll(i32),
+    /// `maxpoll`.
+    MaxPoll(i32),
+    /// `maxdelay`.
+    MaxDelay(Seconds),
+    /// `maxdelayratio`.
+    MaxDelayRatio(f64),
+    /// `maxdelaydevratio`.
+    MaxDelayDevRatio(f64),
+    /// `minstratum`.
+    MinStratum(i32),
+    /// `polltarget`.
+    PollTarget(i32),
+    /// `offset`.
+    Offset(Seconds),
+    /// Selection options; `None` = as it is.
+    Selection {
+        /// `noselect`.
+        no_select: Option<bool>,
+        /// `prefer`.
+        prefer: Option<bool>,
+        /// `trust`.
+        trust: Option<bool>,
+        /// `require`.
+        require: Option<bool>,
+    },
+}
 
 /// The daemon as chronyc sees it. Values go out as [`wire`] bodies, so that asking and answering share one set of
-/// types; `None` from a numbered question means "no such source" (status 4).
+/// types; `None` from a numbered question means "no such source" (status 4). Commands that a daemon does not have
+/// keep their default, which tells so.
 pub trait Desk {
     /// TRACKING.
     fn tracking(&self) -> wire::Tracking;
@@ -19,36 +72,93 @@ pub trait Desk {
     /// SELECT_DATA.
     fn select_data(&self, index: u32) -> Option<wire::SelectData>;
     /// NTP_DATA, by address or ID.
-    fn ntp_data(&self, address: wire::Address) -> Option<wire::NtpData>;
-    /// NTP_SOURCE_NAME, by address or ID.
-    fn source_name(&self, address: wire::Address) -> Option<String>;
+    fn ntp_data(&self, address: Address) -> Option<wire::NtpData>;
+    /// NTP_SOURCE_NAME, by address or ID: as configured.
+    fn source_name(&self, address: Address) -> Option<String>;
     /// AUTH_DATA, by address or ID.
-    fn auth_data(&self, address: wire::Address) -> Option<wire::AuthData>;
+    fn auth_data(&self, address: Address) -> Option<wire::AuthData>;
     /// ACTIVITY.
     fn activity(&self) -> wire::Activity;
     /// SERVER_STATS.
     fn server_stats(&self) -> wire::ServerStats;
-    /// CLIENT_ACCESSES_BY_INDEX3; `None` = the client log is off (status 15).
-    fn clients(&mut self, first: u32, count: u32, min_hits: u32, reset: bool) -> Option<wire::Clients>;
-    /// ACCHECK: may this host ask for the time?
-    fn ntp_access(&self, address: IpAddr) -> bool;
-    /// CMDACCHECK, by the rules alone.
-    fn command_access(&self, address: IpAddr) -> bool;
-    /// A monitoring request from this host passed the access check (it is logged as a command hit).
-    fn count_command(&mut self, from: IpAddr);
+    /// CLIENT_ACCESSES_BY_INDEX3 (`page.count` is at most 8); `None` = the client log is off (status 15).
+    fn clients(&mut self, page: wire::ClientsPage) -> Option<wire::Clients>;
+    /// ACCHECK and CMDACCHECK, by the rules alone; the latter also decides who is answered over UDP.
+    fn access(&self, table: Table, address: IpAddr) -> bool;
+    /// A monitoring request came from somebody who may ask: a command hit, logged by address if it came over UDP.
+    fn count_command(&mut self, asker: Asker);
+
+    /// May this monitoring request, which needs no more than looking, be answered over UDP? (`opencommands` of
+    /// chrony 4.7; the default opens what chrony opens by default.)
+    fn opens(&self, rule: wire::Rule) -> bool {
+        rule.class == wire::Class::Open
+    }
 
     /// MAKESTEP; false = the clock cannot be stepped (status 1).
     fn make_step(&mut self) -> bool;
-    /// MODIFY_MAKESTEP.
+    /// MODIFY_MAKESTEP; a limit of `None` = always.
     fn set_make_step(&mut self, threshold: Seconds, limit: Option<u32>);
-    /// ONLINE, OFFLINE, for sources with `address & mask == masked`; both unspecified = all. Returns how many matched.
-    fn set_online(&mut self, online: bool, mask: wire::Address, masked: wire::Address) -> u32;
+    /// ONLINE, OFFLINE. Returns how many sources matched.
+    fn set_online(&mut self, online: bool, sources: SourceMatch) -> u32;
     /// BURST; returns how many sources matched.
-    fn burst(&mut self, good: u32, total: u32, mask: wire::Address, masked: wire::Address) -> u32;
+    fn burst(&mut self, sources: SourceMatch, good: u32, total: u32) -> u32;
     /// REFRESH: look all names up again.
     fn refresh(&mut self);
     /// RESELECT.
     fn reselect(&mut self);
     /// SHUTDOWN, after the reply.
     fn shutdown(&mut self);
+
+    /// ALLOW, DENY, CMDALLOW, CMDDENY, with and without ALL.
+    fn add_access_rule(&mut self, _table: Table, _rule: AccessRule) -> Status {
+        Status::Failed
+    }
+    /// MODIFY_MINPOLL and its kind.
+    fn set_source_option(&mut self, _source: Address, _option: SourceOption) -> Status {
+        Status::Failed
+    }
+    /// ADD_SOURCE, whose kind and name are checked.
+    fn add_source(&mut self, _source: &wire::AddSource) -> Status {
+        Status::Failed
+    }
+    /// DEL_SOURCE.
+    fn delete_source(&mut self, _source: Address) -> Status {
+        Status::Failed
+    }
+    /// LOCAL2, LOCAL3; `None` = off.
+    fn set_local(&mut self, _local: Option<Local>) -> Status {
+        Status::Failed
+    }
+    /// MODIFY_MAXUPDATESKEW.
+    fn set_max_update_skew(&mut self, _skew: Ppm) -> Status {
+        Status::Failed
+    }
+    /// RESELECTDISTANCE.
+    fn set_reselect_distance(&mut self, _distance: Seconds) -> Status {
+        Status::Failed
+    }
+    /// ONOFFLINE: switch sources by whether they can be reached.
+    fn switch_by_reachability(&mut self) -> Status {
+        Status::Failed
+    }
+    /// RESET_SOURCES: forget all measurements.
+    fn reset_sources(&mut self) -> Status {
+        Status::Failed
+    }
+    /// RELOAD_SOURCES: read the files of sources again.
+    fn reload_sources(&mut self) -> Status {
+        Status::Failed
+    }
+    /// DUMP: write the measurements to files.
+    fn dump(&mut self) -> Status {
+        Status::Failed
+    }
+    /// CYCLELOGS: open the measurement logs anew.
+    fn cycle_logs(&mut self) -> Status {
+        Status::Failed
+    }
+    /// REKEY: read the keys again.
+    fn rekey(&mut self) -> Status {
+        Status::Failed
+    }
 }

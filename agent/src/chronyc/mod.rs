@@ -1,4 +1,14 @@
 //! The monitoring protocol of chrony, version 6: how it looks on the wire, how it is answered, how it is asked.
 
-// desk is wired in with wire.rs
+pub mod answer;
+pub mod ask;
+mod body;
+pub mod clients;
+pub mod desk;
+mod field;
+pub mod float;
+mod reply;
+pub mod report;
+mod request;
+mod status;
 pub mod wire;
