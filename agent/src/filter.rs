@@ -122,6 +122,10 @@ mod tests {
         }
     }
 
+    fn upstream(line: &str) -> Upstream {
+        crate::config::parse("test", line).unwrap().upstreams.remove(0)
+    }
+
     fn history() -> History {
         let mut history = History::new(0, 0);
         for i in 0..8 {
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_slow_round_trip_is_rejected_by_its_name() {
-        let upstream = Upstream { max_delay: Seconds(0.5), max_delay_ratio: 3.0, ..Upstream::server("a") };
+        let upstream = upstream("server a maxdelay 0.5 maxdelayratio 3");
         let judge = |delay: f64| judge(&upstream, &history(), PRIOR, &sample(512.0, 0.0, delay));
         assert_eq!(judge(0.001), Ok(()));
         assert_eq!(judge(0.6), Err(Rejection::MaxDelay));
@@ -142,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_jump_that_delay_cannot_explain_is_kept() {
-        let upstream = Upstream::server("a");
+        let upstream = upstream("server a");
         let history = history();
         assert_eq!(
             judge(&upstream, &history, PRIOR, &sample(512.0, 0.02, 0.05)),

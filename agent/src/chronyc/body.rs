@@ -160,7 +160,7 @@ body! {
 
 body! {
     /// NTP_DATA: what a source last said. The counts by who took the timestamps exist since chrony 4.6.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct NtpData {
         /// The source.
         pub remote_address: Address,

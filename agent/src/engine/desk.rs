@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use super::{Action, Engine, Level, Source, Transport};
 use crate::association::{Association, StampedBy};
+use crate::chronyc;
 use crate::chronyc::desk::{Asker, Desk, Table};
 use crate::chronyc::wire::{self, Address};
-use crate::client_log::{Entry, Outcome, Service, Usage};
+use crate::client_log::{Outcome, Service};
 use crate::config::{AccessRule, MakeStep};
 use crate::history::Sample;
 use crate::packet::{Mode, RefId, leap_bits};
@@ -296,13 +297,7 @@ impl Desk for EngineDesk<'_> {
     }
 
     fn clients(&mut self, page: wire::ClientsPage) -> Option<wire::Clients> {
-        let wire::ClientsPage { first, count, min_hits, reset } = page;
-        let page = self.engine.clients.page(first, count, min_hits, reset == 1, self.now.mono)?;
-        Some(wire::Clients {
-            table_size: page.table_size,
-            next_index: page.next_index,
-            clients: page.entries.iter().map(client_access).collect(),
-        })
+        chronyc::clients::clients(&mut self.engine.clients, page, self.now.mono)
     }
 
     fn access(&self, table: Table, address: IpAddr) -> bool {
@@ -380,26 +375,6 @@ impl EngineDesk<'_> {
             }
         }
         matched
-    }
-}
-
-fn client_access(entry: &Entry) -> wire::ClientAccess {
-    let interval = |usage: &Usage| usage.interval.unwrap_or(wire::ClientAccess::NO_INTERVAL);
-    wire::ClientAccess {
-        address: entry.address.into(),
-        ntp_hits: entry.ntp.hits,
-        nke_hits: 0,
-        cmd_hits: entry.command.hits,
-        ntp_drops: entry.ntp.drops,
-        nke_drops: 0,
-        cmd_drops: entry.command.drops,
-        ntp_interval: interval(&entry.ntp),
-        nke_interval: wire::ClientAccess::NO_INTERVAL,
-        cmd_interval: interval(&entry.command),
-        ntp_limited_interval: entry.ntp_limited_interval.unwrap_or(wire::ClientAccess::NO_INTERVAL),
-        ntp_age: entry.ntp.age,
-        nke_age: None,
-        cmd_age: entry.command.age,
     }
 }
 
