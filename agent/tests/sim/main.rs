@@ -1,31 +1,11 @@
 //! Stories in a simulated world: the production engine on virtual time, every run from a printed seed.
 
+#[cfg(test)]
 mod world;
 
-use timefleet_agent::chronyc::ask::parse_reply;
-use timefleet_agent::chronyc::wire::{self, Reply, Request};
 use timefleet_agent::engine::Drift;
 use timefleet_agent::time::Ppm;
 use world::{Link, Machine, World};
-
-fn ask(world: &mut World, node: usize, request: &Request) -> Reply {
-    let reply = world.command(node, &request.encode(7, 0)).unwrap();
-    parse_reply(request, 7, &reply).unwrap()
-}
-
-fn tracking(world: &mut World, node: usize) -> wire::Tracking {
-    match ask(world, node, &Request::Tracking) {
-        Reply::Tracking(tracking) => tracking,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn activity(world: &mut World, node: usize) -> wire::Activity {
-    match ask(world, node, &Request::Activity) {
-        Reply::Activity(activity) => activity,
-        other => panic!("{other:?}"),
-    }
-}
 
 fn rms(errors: &[f64]) -> f64 {
     (errors.iter().map(|error| error * error).sum::<f64>() / errors.len() as f64).sqrt()
@@ -44,7 +24,7 @@ fn a_usual_client_is_within_a_millisecond_soon_and_stays_there() {
     assert!(worst < 1e-3, "worst {worst}");
     assert!(rms(&errors[2000..]) < 3e-4, "rms {}", rms(&errors[2000..]));
     assert!(world.sent(client) < 60, "{} requests", world.sent(client));
-    let tracking = tracking(&mut world, client);
+    let tracking = world.tracking(client);
     assert_eq!(tracking.stratum, 2);
     assert!((tracking.frequency.0 - 100.0).abs() < 1.0, "{tracking:?}");
 }
@@ -86,8 +66,8 @@ fn the_isolated_site_of_the_notebook_agrees_with_itself() {
     let server = world.add(Machine::PERFECT, "local stratum 10 orphan distance 0.1\nallow 10.0.0.0/8");
     let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 3");
     world.run(60.0);
-    assert_eq!(tracking(&mut world, server).ref_id, 0x7F7F_0101);
-    assert_eq!(tracking(&mut world, client).stratum, 11);
+    assert_eq!(world.tracking(server).ref_id, 0x7F7F_0101);
+    assert_eq!(world.tracking(client).stratum, 11);
     assert!(world.error(client).abs() < 1e-3);
 }
 
@@ -97,7 +77,7 @@ fn without_local_the_server_of_the_isolated_site_serves_nobody() {
     world.add(Machine::PERFECT, "allow");
     let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
     world.run(60.0);
-    let seen = tracking(&mut world, client);
+    let seen = world.tracking(client);
     assert_eq!((seen.stratum, seen.leap, seen.ref_id), (0, 3, 0));
     assert_eq!(world.log(client), ["no selectable source: 10.0.0.1 is not synchronised"]);
 }
@@ -137,7 +117,7 @@ fn orphans_follow_the_smallest_of_them_and_go_on_when_it_is_gone() {
         .map(|own| world.add(Machine { ahead: f64::from(own) * 0.01, ..Machine::USUAL }, &mesh(own)))
         .collect();
     world.run(600.0);
-    let strata: Vec<u16> = nodes.iter().map(|node| tracking(&mut world, *node).stratum).collect();
+    let strata: Vec<u16> = nodes.iter().map(|node| world.tracking(*node).stratum).collect();
     assert_eq!(strata, [10, 11, 11]);
     let (first, second) = (world.error(nodes[0]), world.error(nodes[1]));
     assert!((first - second).abs() < 1e-3, "{first} {second}");
@@ -145,7 +125,7 @@ fn orphans_follow_the_smallest_of_them_and_go_on_when_it_is_gone() {
     world.cut(0, 2);
     // For a day the others are still within their `distance` of what they learned; then the next one takes over.
     world.run(200_000.0);
-    let strata: Vec<u16> = nodes.iter().map(|node| tracking(&mut world, *node).stratum).collect();
+    let strata: Vec<u16> = nodes.iter().map(|node| world.tracking(*node).stratum).collect();
     assert_eq!(strata, [10, 10, 11]);
 }
 
@@ -155,10 +135,10 @@ fn hold_over_keeps_serving_with_a_growing_bound() {
     world.add(Machine::PERFECT, TRUE_TIME);
     let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
     world.run(3000.0);
-    let before = tracking(&mut world, client).root_dispersion;
+    let before = world.tracking(client).root_dispersion;
     world.cut(0, client);
     world.run(86_400.0);
-    let after = tracking(&mut world, client);
+    let after = world.tracking(client);
     assert_eq!(after.stratum, 2);
     assert!(after.root_dispersion.0 > before.0 + 0.08, "{before} {after:?}");
     assert!(world.error(client).abs() < after.root_dispersion.0 + after.root_delay.0 / 2.0);
@@ -185,7 +165,7 @@ fn a_clock_that_is_not_ours_is_only_watched() {
     world.run(100.0);
     let error = world.error(client);
     assert!((error - 0.11).abs() < 1e-4, "the clock runs as it did: {error}");
-    let seen = tracking(&mut world, client);
+    let seen = world.tracking(client);
     assert_eq!(seen.stratum, 2);
     assert!((seen.correction.0 + 0.11).abs() < 2e-3, "{seen:?}");
 }
@@ -222,7 +202,7 @@ fn a_pool_fills_its_places_once_its_name_resolves() {
     world.name("pool.example", &[0, 1, 2, 3]);
     let client = world.add(Machine::USUAL, "pool pool.example iburst maxsources 3\nserver nowhere.example");
     world.run(60.0);
-    let activity = activity(&mut world, client);
+    let activity = world.activity(client);
     assert_eq!((activity.online, activity.unresolved), (3, 1));
     assert!(
         world.log(client)[0].contains("nowhere.example could not be resolved"),

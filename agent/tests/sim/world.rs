@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use timefleet_agent::chronyc::ask::parse_reply;
+use timefleet_agent::chronyc::wire::{self, Reply, Request};
 use timefleet_agent::config;
 use timefleet_agent::engine::{
     Action, Correction, Drift, Engine, ExchangeId, Level, Setup, Stamp, StampedBy, Transport,
@@ -232,12 +234,28 @@ impl World {
         self.nodes[node].ahead += seconds;
     }
 
-    /// Asks the node as chronyc does over the Unix socket.
-    pub(crate) fn command(&mut self, node: usize, request: &[u8]) -> Option<Vec<u8>> {
+    /// chronyc's `tracking`, asked over the Unix socket.
+    pub(crate) fn tracking(&mut self, node: usize) -> wire::Tracking {
+        match self.ask(node, &Request::Tracking) {
+            Reply::Tracking(tracking) => tracking,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// chronyc's `activity`.
+    pub(crate) fn activity(&mut self, node: usize) -> wire::Activity {
+        match self.ask(node, &Request::Activity) {
+            Reply::Activity(activity) => activity,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ask(&mut self, node: usize, request: &Request) -> Reply {
         let moment = self.advance(node);
-        let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, request);
+        let bytes = request.encode(7, 0);
+        let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, &bytes).unwrap();
         self.settle(node);
-        reply
+        parse_reply(request, 7, &reply).unwrap()
     }
 
     /// Throws bytes at the node: at its server's socket and at the socket of every exchange under way.
