@@ -9,6 +9,8 @@ use super::error::SshError;
 
 /// Of what a command says on standard error, only the end is kept.
 const STDERR_KEPT: usize = 8 * 1024;
+/// A command that is being sent something has little to say.
+const UNREAD_MAX: usize = 1024 * 1024;
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +160,9 @@ impl Channel {
             };
             self.heard.take(message);
             match self.heard.ended {
+                Ended::No if self.heard.stdout.len() > UNREAD_MAX => {
+                    return Err(SshError::LineTooLong { host: self.host.clone(), limit: UNREAD_MAX });
+                }
                 Ended::No => {}
                 Ended::Output | Ended::Closed => return Ok(false),
                 Ended::Lost => return Err(self.lost()),

@@ -13,9 +13,11 @@ mod settings;
 mod target;
 
 #[cfg(test)]
+pub(crate) mod sshd;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use channel::{Channel, Exit};
 pub(crate) use error::SshError;
 pub(crate) use session::Session;
-pub(crate) use target::{Hop, Identity, Patience, Target};
+pub(crate) use target::Target;

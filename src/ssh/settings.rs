@@ -183,7 +183,7 @@ fn expand_home(path: &str) -> PathBuf {
     }
 }
 
-fn local_user() -> String {
+pub(super) fn local_user() -> String {
     nix::unistd::User::from_uid(nix::unistd::getuid())
         .ok()
         .flatten()
