@@ -55,6 +55,7 @@ pub(crate) struct Conversation {
 
 /// What a conversation is about to do, or has heard.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is handed on at once")]
 pub(crate) enum Progress {
     /// Connecting and logging in.
     Connecting,
@@ -94,7 +95,7 @@ pub(crate) async fn converse(
 
 impl From<SshError> for ConversationError {
     fn from(source: SshError) -> Self {
-        Self::Ssh { step: source.step(), source }
+        Self::Ssh { step: source.step(), source: Box::new(source) }
     }
 }
 
@@ -238,6 +239,8 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
                 let words = format!("it arrived damaged ({words} bytes of it are there)");
                 ConversationError::Upload { place, words }
             }
+            // busybox calls a full disk an I/O error.
+            "store" => ConversationError::Upload { place, words: format!("{words} (is the disk full?)") },
             _ => ConversationError::Upload { place, words: format!("{word} {words}") },
         }
     }

@@ -56,7 +56,7 @@ pub(super) const SCRIPT: &str = concat!(
     r#"e=$(writable && startable) && break; gone; done; [ -n "$d" ] || fail no-place;; "#,
     r#"*) exit 3;; esac; "#,
     r#"echo timefleet-absent; IFS=" " read -r verb n || exit 3; "#,
-    r#"e=$( { head -c "$n" > "$t"; } 2>&1) || fail write "$e"; "#,
+    r#"e=$( { head -c "$n" > "$t"; } 2>&1) || fail store "$e"; "#,
     r#"whole "$t" || fail damaged "$(wc -c < "$t")"; "#,
     r#"e=$("$t" --version 2>&1 < /dev/null) || fail unfit "$e"; "#,
     r#"[ -z "$d" ] || { echo timefleet-uploaded; exec "$t" host --ephemeral; }; "#,

@@ -13,7 +13,7 @@ pub(crate) enum ConversationError {
         /// The step that was under way.
         step: &'static str,
         /// What happened.
-        source: SshError,
+        source: Box<SshError>,
     },
     /// sudo would ask for a password.
     #[error("sudo asks {user} for a password")]

@@ -128,6 +128,21 @@ async fn the_first_apply_uploads_and_the_second_does_not_over_one_connection_and
     assert_eq!(names(&bin_dir), [name.as_str()]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_hosts_are_talked_to_at_once() {
+    let Some(sshd) = Sshd::start("") else { return };
+    let target = std::sync::Arc::new(sshd.target());
+    let mut conversations = tokio::task::JoinSet::new();
+    for host in 0..6 {
+        let (target, bin_dir) = (target.clone(), sshd.path(&format!("host{host}")));
+        conversations.spawn(async move { apply(&target, good_agent(), &bin_dir).await });
+    }
+    while let Some(conversation) = conversations.join_next().await {
+        assert_eq!(conversation.unwrap().unwrap().uploaded, Some(2_000_000));
+    }
+    assert_eq!((sshd.connections(), sshd.channels()), (6, 6));
+}
+
 #[tokio::test]
 async fn plan_and_audit_leave_nothing_on_the_host() {
     let Some(sshd) = Sshd::start("") else { return };

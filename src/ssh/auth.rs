@@ -19,7 +19,7 @@ use super::target::{Hop, Identity};
 /// A key that can be offered.
 enum Candidate {
     File(Arc<PrivateKey>, String),
-    Agent(AgentIdentity),
+    Agent(Box<AgentIdentity>),
 }
 
 /// What an identity file holds.
@@ -83,20 +83,21 @@ async fn offer(
     agent: Option<&mut SshAgent>,
 ) -> Result<AuthResult, String> {
     let hash = if candidate.is_rsa() { rsa_hash(handle).await } else { None };
+    let unsigned = |error: russh::AgentAuthError| format!("the SSH agent does not sign: {error}");
     match (candidate, agent) {
         (Candidate::File(key, _), _) => handle
             .authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, hash))
             .await
             .map_err(|error| error.to_string()),
-        (Candidate::Agent(AgentIdentity::PublicKey { key, .. }), Some(agent)) => handle
-            .authenticate_publickey_with(user, key, hash, &mut agent.client)
-            .await
-            .map_err(|error| format!("the SSH agent does not sign: {error}")),
-        (Candidate::Agent(AgentIdentity::Certificate { certificate, .. }), Some(agent)) => handle
-            .authenticate_certificate_with(user, certificate, hash, &mut agent.client)
-            .await
-            .map_err(|error| format!("the SSH agent does not sign: {error}")),
         (Candidate::Agent(_), None) => Err("the SSH agent is gone".to_owned()),
+        (Candidate::Agent(identity), Some(SshAgent { client, .. })) => match *identity {
+            AgentIdentity::PublicKey { key, .. } => {
+                handle.authenticate_publickey_with(user, key, hash, client).await.map_err(unsigned)
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                handle.authenticate_certificate_with(user, certificate, hash, client).await.map_err(unsigned)
+            }
+        },
     }
 }
 
@@ -133,7 +134,7 @@ async fn candidates(
         };
         let in_agent = held.iter().position(|held| data(held) == public).map(|index| held.remove(index));
         let candidate = match (content, in_agent) {
-            (_, Some(held)) => Candidate::Agent(held),
+            (_, Some(held)) => Candidate::Agent(Box::new(held)),
             (Content::Private(key), None) => Candidate::File(Arc::new(*key), path.display().to_string()),
             (Content::Public(_), None) if identity.required => {
                 return Err(SshError::IdentityEncrypted { path: path.clone() });
@@ -150,7 +151,7 @@ async fn candidates(
         }
     }
     if !hop.identities_only {
-        from_agent.extend(held.into_iter().map(Candidate::Agent));
+        from_agent.extend(held.into_iter().map(|held| Candidate::Agent(Box::new(held))));
     }
     first.append(&mut from_agent);
     first.append(&mut from_files);

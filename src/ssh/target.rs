@@ -185,3 +185,94 @@ impl Hop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::host::{AgentPlacement, DaemonKind, Place, Role, Service, Sourced, Time};
+    use timefleet_agent::time::Seconds;
+
+    fn said<T>(value: T) -> Sourced<T> {
+        Sourced { value, place: None }
+    }
+
+    fn host(ssh: Ssh) -> Host {
+        let place = Place { file: "inventory.yaml".into(), line: 1, column: 1 };
+        let time = Time {
+            upstreams: vec![],
+            allow: vec![],
+            deny: vec![],
+            local: None,
+            maxdistance: None,
+            ipv4_only: said(false),
+            ipv6_only: said(false),
+            makestep: None,
+            rtcsync: said(false),
+            minsources: None,
+            port: said(0),
+            cmdport: said(323),
+            control_clock: said(true),
+            daemon: said(DaemonKind::Agent),
+            bound: said(Seconds(3.0)),
+            extra: vec![],
+        };
+        Host {
+            name: "web1".into(),
+            place,
+            groups: vec![],
+            role: said(Role::Client),
+            address: said("192.0.2.7".into()),
+            ssh,
+            agent: AgentPlacement { service: said(Service::Systemd), home: said("~/timefleet".into()) },
+            take_over: said(false),
+            time,
+        }
+    }
+
+    fn all_said() -> Ssh {
+        Ssh {
+            user: Some(said("ops".into())),
+            port: Some(said(2222)),
+            identity: Some(said("/keys/ops".into())),
+            r#become: said(true),
+            jump: Some(said("none".into())),
+            known_hosts: Some(said("/keys/known_hosts".into())),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_inventory_says_is_done() {
+        let target = Target::of(&host(all_said())).await.unwrap();
+        assert_eq!((target.name.as_str(), target.r#become, target.jumps.len()), ("web1", true, 0));
+        let hop = target.hop;
+        assert_eq!((hop.address.as_str(), hop.port, hop.user.as_str()), ("192.0.2.7", 2222, "ops"));
+        assert_eq!(hop.identities, [Identity { path: "/keys/ops".into(), required: true }]);
+        assert_eq!(hop.known_hosts, [PathBuf::from("/keys/known_hosts")]);
+        assert_eq!(hop.known_as(), "[192.0.2.7]:2222");
+    }
+
+    #[tokio::test]
+    async fn what_it_leaves_open_is_openssh_s() {
+        let open = Ssh { user: None, port: None, identity: None, known_hosts: None, ..all_said() };
+        let hop = Target::of(&host(open)).await.unwrap().hop;
+        let home = std::env::home_dir().unwrap();
+        assert!(hop.identities.iter().all(|identity| !identity.required));
+        assert!(hop.identities.iter().any(|identity| identity.path == home.join(".ssh/id_ed25519")));
+        assert!(hop.known_hosts.contains(&home.join(".ssh/known_hosts")));
+        assert_eq!(hop.known_as(), "192.0.2.7");
+    }
+
+    #[tokio::test]
+    async fn jump_hosts_share_the_inventory_s_key_and_known_hosts_but_not_its_login() {
+        let through = Ssh { jump: Some(said("gate@192.0.2.1:2200,192.0.2.2".into())), ..all_said() };
+        let target = Target::of(&host(through)).await.unwrap();
+        let [gate, inner] = &target.jumps[..] else { panic!("{:?}", target.jumps) };
+        assert_eq!((gate.address.as_str(), gate.port, gate.user.as_str()), ("192.0.2.1", 2200, "gate"));
+        assert_eq!((inner.address.as_str(), inner.port), ("192.0.2.2", 22));
+        assert_ne!(inner.user, "ops");
+        for hop in [gate, inner] {
+            assert_eq!(hop.identities[0], Identity { path: "/keys/ops".into(), required: true });
+            assert_eq!(hop.known_hosts[0], PathBuf::from("/keys/known_hosts"));
+        }
+    }
+}
