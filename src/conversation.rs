@@ -155,7 +155,8 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
     /// Sends the script and waits for its greeting.
     async fn greet(&self, channel: &mut Channel) -> Result<Greeting, ConversationError> {
         let mut last = String::new();
-        let listening = channel.send(format!("{SCRIPT}\n").into_bytes()).await?;
+        // A login that is not let through ends without reading; its words follow.
+        channel.send(format!("{SCRIPT}\n").into_bytes()).await?;
         for _ in 0..MAX_NOISE {
             match channel.line(MAX_WORDS).await? {
                 Some(line) => match Greeting::read(&line) {
@@ -169,7 +170,6 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
                 }
             }
         }
-        tracing::debug!("{}: {MAX_NOISE} lines, script taken: {listening}", self.target.name);
         Err(ConversationError::NoGreeting { words: last })
     }
 

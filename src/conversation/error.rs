@@ -145,6 +145,9 @@ impl ConversationError {
                 format!("allow it without: `{user} ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/timefleet there")
             }
             Self::SudoMissing => "install sudo, or log in as root with `ssh: { user: root }`".to_owned(),
+            Self::SudoRefused { user, words } if words.contains("tty") => {
+                format!("`Defaults:{user} !requiretty` in /etc/sudoers.d/timefleet there lets it run without a terminal")
+            }
             Self::SudoRefused { user, .. } => {
                 format!("`{user} ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/timefleet there allows it")
             }

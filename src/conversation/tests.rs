@@ -204,11 +204,19 @@ async fn an_agent_that_dies_is_quoted() {
 #[tokio::test]
 async fn a_host_that_falls_silent_is_given_up() {
     let Some(sshd) = Sshd::start("") else { return };
-    let one = One(agent("exec cat"));
-    let request = request(Mode::Apply, &sshd.path("bin"));
-    let deadline = Duration::from_secs(3);
+    // It would wait for ever, unless its input ends.
+    let patient = agent("while read -r line; do :; done");
+    let bin_dir = sshd.path("bin");
+    // It is there already, so that the time is spent with it and not on its upload.
+    let file = bin_dir.join(format!("timefleet-agent-{}", patient.sha256));
+    std::fs::create_dir(&bin_dir).unwrap();
+    std::fs::write(&file, &patient.bytes).unwrap();
+    assert!(Command::new("chmod").arg("755").arg(&file).status().unwrap().success());
+    let (one, request) = (One(patient), request(Mode::Apply, &bin_dir));
+    let deadline = Duration::from_secs(5);
     let error = converse(&sshd.target(), &one, request, deadline, |_| {}).await.unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.step()), ("no end after 3 s", "agent"));
+    assert_eq!((error.to_string().as_str(), error.step()), ("no end after 5 s", "agent"));
+    assert!(tokio::task::spawn_blocking(move || sshd.falls_idle()).await.unwrap());
 }
 
 #[tokio::test]
@@ -369,6 +377,10 @@ async fn sudo_that_does_not_let_us_is_told_apart() {
         (
             Some("echo 'sudo: USER is not in the sudoers file.' >&2; exit 1"),
             "sudo refuses USER: sudo: USER is not in the sudoers file.",
+        ),
+        (
+            Some("echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1"),
+            "sudo refuses USER: sudo: sorry, you must have a tty to run sudo",
         ),
         (None, "sudo is not installed"),
     ];

@@ -32,8 +32,8 @@ impl Sshd {
             return None;
         }
         // Debian's package makes it at boot; sshd as root insists on it.
-        if nix::unistd::geteuid().is_root() && !Path::new("/run/sshd").exists() {
-            std::fs::create_dir("/run/sshd").unwrap();
+        if nix::unistd::geteuid().is_root() {
+            std::fs::create_dir_all("/run/sshd").unwrap();
         }
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_owned();
@@ -107,6 +107,19 @@ impl Sshd {
 
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Whether every connection has ended by itself; waits some seconds for it.
+    pub(crate) fn falls_idle(&self) -> bool {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let idle = |child: &mut Child| child.try_wait().unwrap().is_some();
+        while std::time::Instant::now() < deadline {
+            if self.connections.lock().unwrap().iter_mut().all(idle) {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
     }
 
     /// Ends every connection, as a power cut would.
