@@ -1,6 +1,8 @@
 //! Wish and facts in, steps and drift out: one story a file in `plan/`, and the promise that holds for all of them:
 //! a host on which a plan was carried out needs nothing more.
 
+#![expect(clippy::expect_used, reason = "a test that cannot set its story up has failed")]
+
 mod plan_model;
 
 use std::path::Path;

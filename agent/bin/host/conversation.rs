@@ -45,7 +45,7 @@ pub(crate) fn hold<W: Write>(request: Request, agent: &str, home: &str, voice: &
     };
     let _lock = match lock {
         Ok(lock) => lock,
-        Err(outcome) => return outcome,
+        Err(LockError { cause, hint }) => return failed("begin", cause, hint),
     };
     let facts = match facts::gather(desired) {
         Ok(facts) => facts,
@@ -140,28 +140,40 @@ fn check_config(desired: &Desired) -> Result<(), String> {
     }
 }
 
+/// Why an apply cannot begin.
+struct LockError {
+    cause: String,
+    hint: Option<String>,
+}
+
 /// One apply at a time on a host. The lock ends with the process, whatever happens to it.
-fn lock(desired: &Desired) -> Result<Option<Flock<File>>, Outcome> {
+fn lock(desired: &Desired) -> Result<Option<Flock<File>>, LockError> {
     let directory = match &desired.daemon {
         Daemon::AgentSystemd { layout, .. } | Daemon::AgentProcess { layout, .. } => {
             Path::new(&layout.bin_dir)
         }
         Daemon::Chronyd => Path::new("/etc"),
     };
-    let failed = |cause, hint| failed("begin", cause, hint);
     let file = match File::open(directory) {
         Ok(file) => file,
         // The first step will say better what is missing.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(format!("cannot open {}: {error}", directory.display()), None)),
+        Err(error) => {
+            return Err(LockError {
+                cause: format!("cannot open {}: {error}", directory.display()),
+                hint: None,
+            });
+        }
     };
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, Errno::EWOULDBLOCK)) => {
-            let hint = "wait until it has ended, then apply again".to_owned();
-            Err(failed("another apply is at work on this host".to_owned(), Some(hint)))
+            let hint = Some("wait until it has ended, then apply again".to_owned());
+            Err(LockError { cause: "another apply is at work on this host".to_owned(), hint })
         }
-        Err((_, error)) => Err(failed(format!("cannot lock {}: {error}", directory.display()), None)),
+        Err((_, error)) => {
+            Err(LockError { cause: format!("cannot lock {}: {error}", directory.display()), hint: None })
+        }
     }
 }
 
