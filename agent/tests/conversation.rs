@@ -324,6 +324,7 @@ fn a_place_that_cannot_be_written_fails_the_first_step_and_nothing_follows() {
     let (step, cause) = ending.failed();
     assert_eq!(step, format!("write {}", home.shown("occupied/agent.conf")));
     assert!(cause.starts_with(&format!("cannot create directory {}: ", home.shown("occupied"))), "{cause}");
+    assert!(cause.ends_with("; the file is as before"), "{cause}");
     assert!(matches!(&ending.outcome, Outcome::Failed { done, report: Some(_), .. } if done.is_empty()));
     assert_eq!(home.paths(), before);
 }

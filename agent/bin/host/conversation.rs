@@ -87,7 +87,7 @@ impl Subject<'_> {
         for step in steps {
             voice.say(&Event::Step { step: step.clone() });
             if let Err(error) = steps::carry_out(&self.desired, facts, &step) {
-                let (cause, hint) = (error.to_string(), error.hint());
+                let (cause, hint) = (format!("{error}{}", untouched(&step)), error.hint());
                 return Outcome::Failed {
                     step: step.to_string(),
                     cause,
@@ -193,6 +193,15 @@ fn refused(names: Vec<String>, rivals: &[Rival]) -> Outcome {
         rivals.join(" and ")
     );
     Outcome::Refused { rivals: names, message }
+}
+
+/// What a failed step left as it was.
+fn untouched(step: &Step) -> &'static str {
+    match step {
+        Step::Write { .. } => "; the file is as before",
+        Step::SwitchAgent { .. } => "; the link is as before",
+        _ => "",
+    }
 }
 
 fn cannot(impossible: Impossible) -> Outcome {

@@ -97,7 +97,11 @@ struct Temporary {
 impl Temporary {
     fn beside(path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self { path: path.with_file_name(format!(".{name}.timefleet-{}", std::process::id())) }
+        let path = path.with_file_name(format!(".{name}.timefleet-new"));
+        // There is one apply at a time, so what carries this name was left behind by one that was killed. If it
+        // cannot be removed, creating it says why.
+        let _ = fs::remove_file(&path);
+        Self { path }
     }
 
     fn fill(&self, content: &[u8], mode: u32) -> io::Result<()> {
@@ -147,6 +151,18 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "port 123\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
         assert_eq!(names(path.parent().unwrap()), ["agent.conf"]);
+    }
+
+    #[test]
+    fn what_a_killed_apply_left_behind_is_no_obstacle() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("agent.conf");
+        fs::write(place.path().join(".agent.conf.timefleet-new"), "half of a f").unwrap();
+
+        write(&path, b"port 0\n", 0o644).unwrap();
+
+        assert_eq!(fs::read_to_string(&path).unwrap(), "port 0\n");
+        assert_eq!(names(place.path()), ["agent.conf"]);
     }
 
     #[test]

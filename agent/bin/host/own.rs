@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use timefleet_agent::host::desired::AGENT;
@@ -13,6 +13,14 @@ pub(crate) enum OwnError {
     /// /proc/self/exe cannot be followed or read.
     #[error("cannot read my own executable: {0}")]
     Unreadable(#[from] io::Error),
+    /// The temporary directory does not go away.
+    #[error("cannot remove {path}: {source}")]
+    NotRemoved {
+        /// What stays behind.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// Its name, `timefleet-agent-<sha256>`: the one it was found under when that is such a name (whoever put it there
@@ -41,9 +49,9 @@ pub(crate) fn file_name() -> Result<String, OwnError> {
 pub(crate) fn vanish() -> Result<(), OwnError> {
     let path = fs::read_link("/proc/self/exe")?;
     let Some(directory) = path.parent().filter(|directory| is_staging(directory)) else { return Ok(()) };
-    fs::remove_file(&path)?;
-    fs::remove_dir(directory)?;
-    Ok(())
+    fs::remove_file(&path)
+        .and_then(|()| fs::remove_dir(directory))
+        .map_err(|source| OwnError::NotRemoved { path: directory.to_owned(), source })
 }
 
 /// Removes the executables that the link does not point at any more.

@@ -118,11 +118,13 @@ pub(crate) fn died(unit: &str, since: SystemTime) -> ServiceError {
 
 /// The last lines that processes of the unit wrote, not those that systemd wrote about it.
 fn own_words(unit: &str, since: SystemTime) -> Option<String> {
-    let since = since.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    let since = since.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    // To the microsecond, or the last words of an earlier attempt in the same second would be quoted.
+    let since = format!("--since=@{}.{:06}", since.as_secs(), since.subsec_micros());
     // What was said a moment ago may not have been stored yet; an old journalctl without --sync still shows the rest.
     let _ = Command::new("journalctl").arg("--sync").output();
     let output = Command::new("journalctl")
-        .args(["--quiet", "--no-pager", "--output=cat", "--lines=3", &format!("--since=@{since}")])
+        .args(["--quiet", "--no-pager", "--output=cat", "--lines=3", &since])
         .arg(format!("_SYSTEMD_UNIT={unit}"))
         .output()
         .ok()?;

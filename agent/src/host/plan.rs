@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::desired::Desired;
+use super::desired::{Daemon, Desired};
 use super::facts::Facts;
 use super::gap::{Gap, Impossible, RunningGap};
 
@@ -101,7 +101,20 @@ pub fn plan(desired: &Desired, facts: &Facts, agent_file_name: &str) -> Plan {
     } else if let Some(reason) = reason {
         steps.push(Step::Restart { service, reason });
     }
+    if !steps.is_empty() && needs_root(&desired.daemon) && facts.uid != 0 {
+        return Plan::Impossible(Impossible {
+            cause: format!("changing system services needs root, and the login is user {}", facts.uid),
+            hint: "set `ssh: { become: true }` for this host".to_owned(),
+        });
+    }
     Plan::Steps(steps)
+}
+
+fn needs_root(daemon: &Daemon) -> bool {
+    match daemon {
+        Daemon::AgentSystemd { .. } | Daemon::Chronyd => true,
+        Daemon::AgentProcess { .. } => false,
+    }
 }
 
 fn restart_reason(gap: &Gap) -> Option<String> {

@@ -93,7 +93,7 @@ fn facts(desired: &Desired, root: bool) -> impl Strategy<Value = Facts> + use<> 
     (file(), file(), any::<bool>(), link, service, option::of(running()), vec(rival, 0..2), any::<bool>())
         .prop_map(move |(config, unit, stale, current_agent, (active, enabled), running, rivals, newer)| {
             Facts {
-                uid: if root { 0 } else { 1 },
+                uid: if root || by_systemd { 0 } else { 1 },
                 systemd: true,
                 config,
                 unit,
