@@ -63,7 +63,7 @@ impl FileError {
 
 /// Replaces a file or creates it, with its parent directories.
 pub(crate) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
-    create_directory(directory_of(path))?;
+    create_directory(directory_of(path), 0o755)?;
     let temporary = Temporary::beside(path);
     temporary.fill(content, mode).map_err(|source| FileError::new(path, "write", source))?;
     temporary.become_file(path)
@@ -76,11 +76,11 @@ pub(crate) fn link(link: &Path, file_name: &str) -> Result<(), FileError> {
     temporary.become_file(link)
 }
 
-/// Creates a directory and those above it, readable by all.
-pub(crate) fn create_directory(path: &Path) -> Result<(), FileError> {
+/// Creates a directory and those above it; one that is there already stays as it is.
+pub(crate) fn create_directory(path: &Path, mode: u32) -> Result<(), FileError> {
     DirBuilder::new()
         .recursive(true)
-        .mode(0o755)
+        .mode(mode)
         .create(path)
         .map_err(|source| FileError::new(path, "create directory", source))
 }

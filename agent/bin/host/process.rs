@@ -133,8 +133,9 @@ impl Started {
 
 /// Starts the agent of this layout in a session of its own. The caller has made sure that none runs.
 pub(crate) fn start(layout: &Layout, flags: &[String]) -> Result<Started, ProcessError> {
-    files::create_directory(Path::new(&layout.run_dir))?;
-    files::create_directory(Path::new(&layout.state_dir))?;
+    // The monitoring socket obeys whoever can reach it, so its directory is closed to others, as chronyd has it.
+    files::create_directory(Path::new(&layout.run_dir), 0o750)?;
+    files::create_directory(Path::new(&layout.state_dir), 0o750)?;
     let log = Path::new(&layout.run_dir).join("agent.log");
     let log_error = |source| ProcessError::Log { path: log.clone(), source };
     let output = OpenOptions::new().create(true).append(true).open(&log).map_err(log_error)?;
@@ -295,6 +296,7 @@ mod tests {
         files::link(Path::new(&layout.agent_link()), "timefleet-agent-script").unwrap();
 
         let mut started = start(&layout, &["-x".to_owned()]).unwrap();
+        assert_eq!(fs::metadata(&layout.run_dir).unwrap().permissions().mode() & 0o007, 0);
         let begun = Instant::now();
         let error = loop {
             match started.still_runs() {
