@@ -249,8 +249,7 @@ mod tests {
     }
 
     fn start_tail(layout: &Layout) -> Started {
-        // tail knows no --run-dir: sh's `exec -a`-free way is a script, whose executable would be sh. So the
-        // arguments are tail's, everything else is as for the agent.
+        // Not through `start`, since tail knows no --run-dir; a script that takes it would be found as its shell.
         let log = Path::new(&layout.run_dir).join("agent.log");
         let output = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let child =

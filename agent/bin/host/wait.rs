@@ -114,6 +114,31 @@ mod tests {
         assert_eq!((end, asked, events.len()), (Ok(()), 1, 1));
     }
 
+    /// A controller that hung up.
+    struct HungUp;
+
+    impl Write for HungUp {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_is_waited_for_on_behalf_of_a_controller_that_hung_up() {
+        let mut voice = Voice::new(HungUp);
+        let mut asked = 0;
+        let ask = || {
+            asked += 1;
+            None
+        };
+        let end = until_good(Seconds(0.1), Seconds(60.0), &mut voice, ask, || Ok::<(), ()>(()));
+        assert_eq!((end, asked, voice.is_heard()), (Ok(()), 1, false));
+    }
+
     #[test]
     fn a_daemon_that_is_gone_is_not_waited_for() {
         let mut voice = Voice::new(Vec::new());
