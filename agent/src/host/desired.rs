@@ -63,3 +63,68 @@ pub struct Layout {
     /// The monitoring protocol's Unix socket.
     pub command_socket: String,
 }
+
+impl Layout {
+    /// The link to the executable in use.
+    pub fn agent_link(&self) -> String {
+        format!("{}/{AGENT}", self.bin_dir)
+    }
+
+    /// The same with `~/…` replaced by the user's home directory.
+    pub fn at_home(&self, home: &str) -> Self {
+        let at = |path: &String| expand(path, home);
+        Self {
+            bin_dir: at(&self.bin_dir),
+            config: at(&self.config),
+            state_dir: at(&self.state_dir),
+            run_dir: at(&self.run_dir),
+            command_socket: at(&self.command_socket),
+        }
+    }
+}
+
+impl Daemon {
+    /// Where the agent's things are; `None` = the daemon is not the agent.
+    pub fn layout(&self) -> Option<&Layout> {
+        match self {
+            Self::AgentSystemd { layout, .. } | Self::AgentProcess { layout, .. } => Some(layout),
+            Self::Chronyd => None,
+        }
+    }
+
+    /// The agent's flags, `-f FILE` left out.
+    pub fn flags(&self) -> &[String] {
+        match self {
+            Self::AgentSystemd { flags, .. } | Self::AgentProcess { flags, .. } => flags,
+            Self::Chronyd => &[],
+        }
+    }
+}
+
+impl Desired {
+    /// The same with every `~/…` of the layout replaced by the user's home directory.
+    #[must_use]
+    pub fn at_home(mut self, home: &str) -> Self {
+        match &mut self.daemon {
+            Daemon::AgentSystemd { layout, .. } | Daemon::AgentProcess { layout, .. } => {
+                *layout = layout.at_home(home);
+            }
+            Daemon::Chronyd => {}
+        }
+        self
+    }
+}
+
+/// Name of the agent's executable, of its link and of its plain process.
+pub const AGENT: &str = "timefleet-agent";
+
+/// The agent's systemd unit.
+pub const AGENT_UNIT: &str = "timefleet-agent.service";
+
+fn expand(path: &str, home: &str) -> String {
+    match path.strip_prefix("~/") {
+        Some(rest) => format!("{}/{rest}", home.trim_end_matches('/')),
+        None if path == "~" => home.to_owned(),
+        None => path.to_owned(),
+    }
+}

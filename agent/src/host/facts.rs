@@ -6,6 +6,7 @@ use crate::report::{Machine, Running, ServiceReport};
 
 /// What is there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// What kind of machine it is.
     pub machine: Machine,
@@ -19,11 +20,13 @@ pub struct Facts {
     pub config: Option<FileFact>,
     /// The unit file, if there.
     pub unit: Option<FileFact>,
-    /// Name of the agent executable that the link points at, if any.
+    /// systemd has loaded an older unit file than the one on disk (`NeedDaemonReload`).
+    pub unit_stale: bool,
+    /// Name of the agent executable that the link points at; `None` also when that file is not there.
     pub current_agent: Option<String>,
     /// The service.
     pub service: ServiceReport,
-    /// What the running agent said.
+    /// What the running agent said; `None` when it does not run, also if it left its words behind.
     pub running: Option<Running>,
     /// Other time daemons that are active or enabled.
     pub rivals: Vec<Rival>,
@@ -45,7 +48,7 @@ pub struct FileFact {
 /// Another time daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rival {
-    /// Its systemd unit.
+    /// Its systemd unit; without systemd the name of its process.
     pub unit: String,
     /// It runs.
     pub active: bool,

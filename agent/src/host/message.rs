@@ -39,6 +39,10 @@ pub enum Mode {
 }
 
 /// What the host says while it works.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one event exists at a time, and it is on its way to or from a line"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
