@@ -1,6 +1,7 @@
 //! The monitoring protocol of chrony, version 6: how it looks on the wire, how it is answered, how it is asked.
 
 pub mod answer;
+mod arguments;
 pub mod ask;
 mod body;
 pub mod clients;

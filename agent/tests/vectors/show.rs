@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use timefleet_agent::chronyc::wire::{
-    Activity, Address, AuthData, ClientAccess, Local2, ManualSample, NtpData, Reply, Request, SelectData,
-    ServerStats, SourceData, SourceMatch, SourceStats, Time, Tracking,
+    Activity, AddSource, Address, AuthData, ClientAccess, ClientsPage, Local2, ManualSample, NtpData, Reply,
+    Request, Rtc, SelectData, SelectOptions, ServerStats, Smoothing, SourceData, SourceMatch, SourceStats,
+    Time, Tracking,
 };
 
 fn address(address: Address) -> Value {
@@ -73,14 +74,7 @@ pub(crate) fn reply(reply: &Reply) -> Option<Value> {
             "count": body.clients.len(),
             "clients": body.clients.iter().map(client).collect::<Vec<_>>(),
         }),
-        Reply::Smoothing(body) => json!({
-            "flags": body.flags,
-            "offset": body.offset.0,
-            "frequency_ppm": body.frequency.0,
-            "wander_ppm": body.wander.0,
-            "update_age": body.update_age.0,
-            "remaining": body.remaining.0,
-        }),
+        Reply::Smoothing(body) => smoothing(body),
         Reply::ManualTimestamp(body) => json!({
             "offset": body.offset.0,
             "frequency_change_ppm": body.frequency_change.0,
@@ -90,14 +84,7 @@ pub(crate) fn reply(reply: &Reply) -> Option<Value> {
             "count": body.0.len(),
             "samples": body.0.iter().map(manual_sample).collect::<Vec<_>>(),
         }),
-        Reply::Rtc(body) => json!({
-            "ref_time": time(body.ref_time),
-            "samples": body.samples,
-            "runs": body.runs,
-            "span": body.span,
-            "fast_by": body.fast_by.0,
-            "gain_ppm": body.gain.0,
-        }),
+        Reply::Rtc(body) => rtc(body),
     })
 }
 
@@ -287,9 +274,9 @@ pub(crate) fn request(request: &Request) -> Option<Value> {
         | Request::ModifyMaxPoll(body)
         | Request::ModifyMinStratum(body)
         | Request::ModifyPollTarget(body) => json!({ "address": address(body.address), "value": body.value }),
-        Request::ModifyMaxDelay(body) => json!({ "address": address(body.address), "value": body.value.0 }),
+        Request::ModifyMaxDelay(body) => change(body.address, body.value.0),
         Request::ModifyMaxDelayRatio(body) | Request::ModifyMaxDelayDevRatio(body) => {
-            json!({ "address": address(body.address), "value": body.value })
+            change(body.address, body.value)
         }
         Request::ModifyMaxUpdateSkew(value) | Request::AdjustFrequency(value) => json!({ "value": value.0 }),
         Request::AdjustOffset(value) => json!({ "value": value.0 }),
@@ -316,12 +303,7 @@ pub(crate) fn request(request: &Request) -> Option<Value> {
         | Request::SourceName(body)
         | Request::AuthData(body) => json!({ "address": address(*body) }),
         Request::ModifyMakeStep(body) => json!({ "limit": body.limit, "threshold": body.threshold.0 }),
-        Request::Clients(body) => json!({
-            "first_index": body.first,
-            "max_count": body.count,
-            "min_hits": body.min_hits,
-            "reset": body.reset,
-        }),
+        Request::Clients(body) => page(body),
         Request::Local2(body) => local(body),
         Request::Local3(body) => {
             let mut value = local(&body.basic);
@@ -330,42 +312,85 @@ pub(crate) fn request(request: &Request) -> Option<Value> {
             value["wait_unsynced"] = json!(body.wait_unsynced.0);
             value
         }
-        Request::ModifySelectOptions(body) => json!({
-            "address": address(body.address),
-            "ref_id": body.ref_id,
-            "mask": body.mask,
-            "options": body.options,
-        }),
+        Request::ModifySelectOptions(body) => select_options(body),
         Request::ModifyOffset(body) => {
             json!({ "address": address(body.address), "ref_id": body.ref_id, "value": body.offset.0 })
         }
-        Request::AddSource(body) => json!({
-            "type": body.kind,
-            "name": body.name.text(),
-            "port": body.port,
-            "minpoll": body.min_poll,
-            "maxpoll": body.max_poll,
-            "presend": body.presend,
-            "min_stratum": body.min_stratum,
-            "poll_target": body.poll_target,
-            "version": body.version,
-            "max_sources": body.max_sources,
-            "min_samples": body.min_samples,
-            "max_samples": body.max_samples,
-            "key": body.key,
-            "nts_port": body.nts_port,
-            "max_delay": body.max_delay.0,
-            "max_delay_ratio": body.max_delay_ratio,
-            "max_delay_dev_ratio": body.max_delay_dev_ratio,
-            "min_delay": body.min_delay.0,
-            "asymmetry": body.asymmetry,
-            "offset": body.offset.0,
-            "flags": body.flags,
-            "filter": body.filter,
-            "cert_set": body.cert_set,
-            "max_delay_quant": body.max_delay_quant,
-            "max_unreach": body.max_unreach,
-        }),
+        Request::AddSource(body) => add_source(body),
         _ => return None,
+    })
+}
+
+fn add_source(body: &AddSource) -> Value {
+    json!({
+        "type": body.kind,
+        "name": body.name.text(),
+        "port": body.port,
+        "minpoll": body.min_poll,
+        "maxpoll": body.max_poll,
+        "presend": body.presend,
+        "min_stratum": body.min_stratum,
+        "poll_target": body.poll_target,
+        "version": body.version,
+        "max_sources": body.max_sources,
+        "min_samples": body.min_samples,
+        "max_samples": body.max_samples,
+        "key": body.key,
+        "nts_port": body.nts_port,
+        "max_delay": body.max_delay.0,
+        "max_delay_ratio": body.max_delay_ratio,
+        "max_delay_dev_ratio": body.max_delay_dev_ratio,
+        "min_delay": body.min_delay.0,
+        "asymmetry": body.asymmetry,
+        "offset": body.offset.0,
+        "flags": body.flags,
+        "filter": body.filter,
+        "cert_set": body.cert_set,
+        "max_delay_quant": body.max_delay_quant,
+        "max_unreach": body.max_unreach,
+    })
+}
+
+fn change(source: Address, value: f64) -> Value {
+    json!({ "address": address(source), "value": value })
+}
+
+fn page(body: &ClientsPage) -> Value {
+    json!({
+        "first_index": body.first,
+        "max_count": body.count,
+        "min_hits": body.min_hits,
+        "reset": body.reset,
+    })
+}
+
+fn select_options(body: &SelectOptions) -> Value {
+    json!({
+        "address": address(body.address),
+        "ref_id": body.ref_id,
+        "mask": body.mask,
+        "options": body.options,
+    })
+}
+
+fn smoothing(body: &Smoothing) -> Value {
+    json!({
+        "flags": body.flags,
+        "offset": body.offset.0,
+        "frequency_ppm": body.frequency.0,
+        "wander_ppm": body.wander.0,
+        "update_age": body.update_age.0,
+        "remaining": body.remaining.0,
+    })
+}
+
+fn rtc(body: &Rtc) -> Value {
+    json!({
+        "ref_time": time(body.ref_time),
+        "samples": body.samples,
+        "runs": body.runs,
+        "span": body.span,
+        "fast_by": body.fast_by.0,
+        "gain_ppm": body.gain.0,
     })
 }
