@@ -245,3 +245,47 @@ impl AddSource {
     /// `ipv6`.
     pub const FLAG_IPV6: u32 = 0x4000;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::from(text.parse::<std::net::IpAddr>().unwrap())
+    }
+
+    fn matched(mask: Address, wanted: Address) -> Vec<&'static str> {
+        let sources = ["192.0.2.1", "192.0.2.200", "198.51.100.1", "2001:db8::1"];
+        let matching = SourceMatch { mask, address: wanted };
+        let mut names: Vec<&str> = sources.into_iter().filter(|one| matching.matches(address(one))).collect();
+        names.extend(matching.matches(Address::Id(3)).then_some("ID 3"));
+        names
+    }
+
+    #[test]
+    fn sources_are_meant_by_mask_and_address() {
+        let nobody = Address::Unspecified;
+        let everybody = ["192.0.2.1", "192.0.2.200", "198.51.100.1", "2001:db8::1", "ID 3"];
+        assert_eq!(matched(nobody, nobody), everybody);
+        assert_eq!(matched(nobody, Address::Id(3)), ["ID 3"]);
+        assert_eq!(matched(nobody, Address::Id(4)), Vec::<&str>::new());
+        assert_eq!(matched(address("255.255.255.255"), address("192.0.2.1")), ["192.0.2.1"]);
+        assert_eq!(matched(address("255.255.255.0"), address("192.0.2.99")), ["192.0.2.1", "192.0.2.200"]);
+        assert_eq!(
+            matched(address("0.0.0.0"), address("0.0.0.0")),
+            ["192.0.2.1", "192.0.2.200", "198.51.100.1"]
+        );
+        assert_eq!(matched(address("::"), address("::")), ["2001:db8::1"]);
+        let one = SourceMatch::one(address("2001:db8::1"));
+        assert_eq!(matched(one.mask, one.address), ["2001:db8::1"]);
+    }
+
+    #[test]
+    fn a_name_has_at_most_255_bytes() {
+        assert_eq!(Name::new("ntp.example.net").unwrap().text(), Some("ntp.example.net"));
+        assert_eq!(Name::new(&"a".repeat(255)).unwrap().text().map(str::len), Some(255));
+        assert_eq!(Name::new(&"a".repeat(256)), None);
+        assert_eq!(Name::new("a\0b"), None);
+        assert_eq!(Name::new("two words").unwrap().text(), None);
+    }
+}

@@ -12,4 +12,5 @@ mod reply;
 pub mod report;
 mod request;
 mod status;
+pub mod survey;
 pub mod wire;
