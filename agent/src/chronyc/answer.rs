@@ -111,7 +111,8 @@ fn command(desk: &mut impl Desk, request: Request) -> Status {
         Request::MakeStep if desk.make_step() => Status::Success,
         Request::MakeStep => Status::Failed,
         Request::ModifyMakeStep(MakeStepRule { limit, threshold }) => {
-            done(desk.set_make_step(threshold, u32::try_from(limit).ok()))
+            desk.set_make_step(threshold, u32::try_from(limit).ok());
+            Status::Success
         }
         Request::Online(sources) => matched(desk.set_online(true, sources)),
         Request::Offline(sources) => matched(desk.set_online(false, sources)),
@@ -119,9 +120,18 @@ fn command(desk: &mut impl Desk, request: Request) -> Status {
             let [good, total] = [burst.good, burst.total].map(|count| u32::try_from(count).unwrap_or(0));
             matched(desk.burst(burst.sources, good, total))
         }
-        Request::Refresh => done(desk.refresh()),
-        Request::Reselect => done(desk.reselect()),
-        Request::Shutdown => done(desk.shutdown()),
+        Request::Refresh => {
+            desk.refresh();
+            Status::Success
+        }
+        Request::Reselect => {
+            desk.reselect();
+            Status::Success
+        }
+        Request::Shutdown => {
+            desk.shutdown();
+            Status::Success
+        }
         Request::AddSource(source) => add_source(desk, &source),
         Request::DeleteSource(address) => desk.delete_source(address),
         Request::Local2(local) => desk.set_local(local_of(&local)),
@@ -203,10 +213,6 @@ fn add_source(desk: &mut impl Desk, source: &AddSource) -> Status {
         Some(name) if !name.is_empty() => desk.add_source(source),
         _ => Status::InvalidName,
     }
-}
-
-fn done((): ()) -> Status {
-    Status::Success
 }
 
 fn matched(sources: u32) -> Status {

@@ -33,3 +33,39 @@ fn access(entry: &Entry) -> ClientAccess {
         cmd_age: entry.command.age,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client_log::{Outcome, Service};
+    use crate::config;
+
+    #[test]
+    fn a_client_that_asked_twice_is_a_line_of_the_page() {
+        let second = |seconds: u64| Mono(seconds * 1_000_000_000);
+        let mut log = ClientLog::new(config::ClientLog::Limit { bytes: 524_288 }, 1);
+        let host = "192.0.2.1".parse().unwrap();
+        log.hit(Service::Ntp, host, second(100), Outcome::Answered);
+        log.hit(Service::Ntp, host, second(164), Outcome::Dropped);
+        let page = ClientsPage { first: 0, count: 8, min_hits: 0, reset: 0 };
+        let line = ClientAccess {
+            address: Address::V4([192, 0, 2, 1].into()),
+            ntp_hits: 2,
+            nke_hits: 0,
+            cmd_hits: 0,
+            ntp_drops: 1,
+            nke_drops: 0,
+            cmd_drops: 0,
+            ntp_interval: 6,
+            nke_interval: 127,
+            cmd_interval: 127,
+            ntp_limited_interval: 127,
+            ntp_age: Some(6),
+            nke_age: None,
+            cmd_age: None,
+        };
+        let expected = Clients { table_size: 16, next_index: 16, clients: vec![line] };
+        assert_eq!(clients(&mut log, page, second(170)), Some(expected));
+        assert_eq!(clients(&mut ClientLog::new(config::ClientLog::Off, 1), page, second(170)), None);
+    }
+}

@@ -252,11 +252,16 @@ impl Name {
         Some(Self(bytes))
     }
 
+    /// All that is there, up to the terminator if there is one.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
     /// The name, if it is terminated and holds printable ASCII without blanks only.
     pub fn text(&self) -> Option<&str> {
-        let end = self.0.iter().position(|byte| *byte == 0)?;
-        let text = std::str::from_utf8(self.0.get(..end)?).ok()?;
-        text.bytes().all(|byte| byte.is_ascii_graphic()).then_some(text)
+        let text = std::str::from_utf8(self.bytes()).ok()?;
+        let terminated = text.len() < Self::SIZE;
+        (terminated && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
     }
 }
 

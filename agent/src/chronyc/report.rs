@@ -1,134 +1,10 @@
 //! From what a daemon answers to what a host reports: the wire's numbers become the report's words.
 
-use super::ask::AskError;
-use super::wire::{self, Address, ClientsPage, Reply, Request, SourceMode, SourceState, Status};
+use super::wire::{self, Address, SourceMode, SourceState};
 use crate::report::{Activity, Client, Leap, Source, Tracking};
 
-/// What one daemon told, question by question.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Survey {
-    /// TRACKING.
-    pub tracking: Option<Tracking>,
-    /// ACTIVITY.
-    pub activity: Option<Activity>,
-    /// SOURCE_DATA of every source, with name, reason and root distance where the daemon tells them.
-    pub sources: Vec<Source>,
-    /// Who asked the daemon for the time; `None` when it was not asked or keeps no log.
-    pub clients: Option<Vec<Client>>,
-    /// Questions without an answer, a line each.
-    pub unanswered: Vec<String>,
-}
-
-/// Asks a daemon everything that a host reports. `ask` sends one request and waits for its reply; after an error of
-/// its own that is not about the question (nobody there), every further question fails the same way, so the survey
-/// ends with the first one unanswered.
-pub fn survey<E>(with_clients: bool, mut ask: impl FnMut(&Request) -> Result<Reply, E>) -> Survey
-where
-    E: std::fmt::Display + RefusalOf,
-{
-    let mut survey = Survey::default();
-    match ask(&Request::Tracking) {
-        Ok(Reply::Tracking(tracking)) => survey.tracking = Some(Tracking::from(&tracking)),
-        Ok(_) => survey.unanswered.push("TRACKING: another reply came".into()),
-        Err(error) => {
-            let silent = error.refusal().is_none();
-            survey.unanswered.push(error.to_string());
-            if silent {
-                return survey;
-            }
-        }
-    }
-    match ask(&Request::Activity) {
-        Ok(Reply::Activity(activity)) => survey.activity = Some(Activity::from(activity)),
-        Ok(_) => survey.unanswered.push("ACTIVITY: another reply came".into()),
-        Err(error) => survey.unanswered.push(error.to_string()),
-    }
-    survey_sources(&mut survey, &mut ask);
-    if with_clients {
-        survey_clients(&mut survey, &mut ask);
-    }
-    survey
-}
-
-/// What a daemon said no with, if that is why there is no answer.
-pub trait RefusalOf {
-    /// `None` when nothing was said at all.
-    fn refusal(&self) -> Option<Status>;
-}
-
-impl RefusalOf for AskError {
-    fn refusal(&self) -> Option<Status> {
-        match self {
-            Self::Refused { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
-}
-
-fn survey_sources<E>(survey: &mut Survey, ask: &mut impl FnMut(&Request) -> Result<Reply, E>)
-where
-    E: std::fmt::Display + RefusalOf,
-{
-    let count = match ask(&Request::SourceCount) {
-        Ok(Reply::SourceCount(count)) => count,
-        Ok(_) => return survey.unanswered.push("N_SOURCES: another reply came".into()),
-        Err(error) => return survey.unanswered.push(error.to_string()),
-    };
-    for index in 0..count {
-        let data = match ask(&Request::SourceData(index as i32)) {
-            Ok(Reply::SourceData(data)) => data,
-            // The list became shorter while it was read.
-            Err(error) if error.refusal() == Some(Status::NoSuchSource) => break,
-            Ok(_) => return survey.unanswered.push("SOURCE_DATA: another reply came".into()),
-            Err(error) => return survey.unanswered.push(error.to_string()),
-        };
-        let mut source = Source::from(&data);
-        // The rest is told over the Unix socket only, and not by every daemon: its absence is no news.
-        if let Ok(Reply::SelectData(select)) = ask(&Request::SelectData(index)) {
-            source.reason = Some(char::from(select.state));
-        }
-        if data.mode != SourceMode::ReferenceClock {
-            if let Ok(Reply::SourceName(name)) = ask(&Request::SourceName(data.address))
-                && let Some(text) = name.text().filter(|text| !text.is_empty())
-            {
-                source.name = text.to_owned();
-            }
-            if let Ok(Reply::NtpData(ntp) | Reply::ShortNtpData(ntp)) = ask(&Request::NtpData(data.address))
-                && ntp.mode != 0
-            {
-                source.root_delay = Some(ntp.root_delay);
-                source.root_dispersion = Some(ntp.root_dispersion);
-            }
-        }
-        survey.sources.push(source);
-    }
-}
-
-fn survey_clients<E>(survey: &mut Survey, ask: &mut impl FnMut(&Request) -> Result<Reply, E>)
-where
-    E: std::fmt::Display + RefusalOf,
-{
-    let count = wire::CLIENTS_PER_PAGE as u32;
-    let mut found = Vec::new();
-    let mut first = 0;
-    loop {
-        let page = match ask(&Request::Clients(ClientsPage { first, count, min_hits: 0, reset: 0 })) {
-            Ok(Reply::Clients(page)) => page,
-            Ok(_) => return survey.unanswered.push("CLIENT_ACCESSES_BY_INDEX3: another reply came".into()),
-            Err(error) => return survey.unanswered.push(error.to_string()),
-        };
-        let last = page.next_index >= page.table_size || page.next_index <= first;
-        found.extend(page.clients.iter().filter_map(client));
-        if last || page.clients.len() < wire::CLIENTS_PER_PAGE {
-            survey.clients = Some(found);
-            return;
-        }
-        first = page.next_index;
-    }
-}
-
 /// A client that asked for the time; hosts that only sent commands are left out.
-fn client(access: &wire::ClientAccess) -> Option<Client> {
+pub(super) fn client(access: &wire::ClientAccess) -> Option<Client> {
     let address = access.address.ip()?;
     (access.ntp_hits > 0).then(|| Client {
         address,
@@ -229,5 +105,20 @@ fn symbol(state: SourceState) -> char {
         SourceState::Combined => '+',
         SourceState::Unused => '-',
         SourceState::Other(_) => ' ',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leap_status_nobody_knows_is_no_synchronised_clock() {
+        for (code, expected) in [(0, Leap::Normal), (1, Leap::InsertSecond), (2, Leap::DeleteSecond)] {
+            assert_eq!(leap(code), expected);
+            assert_eq!(u16::from(leap_code(expected)), code);
+        }
+        assert_eq!(leap(3), Leap::NotSynchronised);
+        assert_eq!(leap(4), Leap::NotSynchronised);
     }
 }
