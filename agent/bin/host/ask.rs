@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use timefleet_agent::chronyc::ask as protocol;
-use timefleet_agent::chronyc::report::RefusalOf;
+use timefleet_agent::chronyc::survey::RefusalOf;
 use timefleet_agent::chronyc::wire::{Reply, Request, Status};
 use timefleet_agent::config::{CommandSocket, Config};
 
@@ -277,7 +277,7 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
 mod tests {
     use std::process::{Child, Command, Stdio};
 
-    use timefleet_agent::chronyc::report::survey;
+    use timefleet_agent::chronyc::survey::survey;
     use timefleet_agent::config::parse;
     use timefleet_agent::report::Tracking;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use timefleet_agent::chronyc::report::{Survey, survey};
+use timefleet_agent::chronyc::survey::{Survey, survey};
 use timefleet_agent::chronyc::wire::{Reply, Request};
 use timefleet_agent::config;
 use timefleet_agent::host::desired::Desired;
