@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desired::{Daemon, Desired};
 use super::facts::Facts;
-use super::gap::{Gap, Impossible, RunningGap};
+use super::gap::{FileGap, Gap, Impossible, RunningGap};
 
 /// One thing to do, in words that a person and a program both read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +70,9 @@ pub enum Plan {
 
 /// Plans. `agent_file_name` is the name of the executable that should run, `timefleet-agent-<sha256>`.
 ///
-/// The order keeps a host that is interrupted between any two steps in a state that the next plan completes: rivals
-/// stop first, files come before whoever reads them, the service is started last.
+/// The order keeps a host that is interrupted between any two steps in a state that the next plan completes: files
+/// come before whoever reads them, and a rival keeps the time until nothing is left to do but start the agent, so that
+/// a full disk does not leave the host without any time daemon.
 pub fn plan(desired: &Desired, facts: &Facts, agent_file_name: &str) -> Plan {
     let gap = match Gap::between(desired, facts, agent_file_name) {
         Ok(gap) => gap,
@@ -81,18 +82,15 @@ pub fn plan(desired: &Desired, facts: &Facts, agent_file_name: &str) -> Plan {
     if !facts.rivals.is_empty() && !desired.take_over {
         return Plan::Refused { rivals: rivals.collect() };
     }
-    let mut steps: Vec<Step> = rivals.map(|unit| Step::StopRival { unit }).collect();
     let reason = restart_reason(&gap);
     let service = gap.service;
-    steps.extend(gap.files.into_iter().map(|file| Step::Write {
-        path: file.path,
-        mode: file.mode,
-        diff: file.diff,
-    }));
+    let write = |file: FileGap| Step::Write { path: file.path, mode: file.mode, diff: file.diff };
+    let mut steps: Vec<Step> = gap.files.into_iter().map(write).collect();
     steps.extend(gap.agent.map(|agent| Step::SwitchAgent { from: agent.from, to: agent.to }));
     if gap.reload_units {
         steps.push(Step::ReloadUnits);
     }
+    steps.extend(rivals.map(|unit| Step::StopRival { unit }));
     if gap.not_enabled {
         steps.push(Step::Enable { service: service.clone() });
     }
