@@ -7,6 +7,7 @@ use crate::site::Site;
 pub(crate) const STORIES: &[Story] = &[
     ("arrival: Debian's chronyd keeps the time", chronyd_keeps_the_time),
     ("arrival: nothing on a host can set this machine's clock", nothing_can_set_the_clock),
+    ("arrival: a host keeps its files when it reboots or loses power", files_outlive_a_boot),
 ];
 
 fn chronyd_keeps_the_time(site: &Site) {
@@ -33,4 +34,25 @@ fn nothing_can_set_the_clock(site: &Site) {
             assert_eq!(refused.ends(1).stderr, "date: cannot set date: Operation not permitted\n");
         }
     }
+}
+
+fn files_outlive_a_boot(site: &Site) {
+    let web1 = site.host("web1");
+    web1.must("echo kept >/var/lib/kept && sync");
+    let boot = || {
+        web1.must(
+            "cat /proc/sys/kernel/random/boot_id; systemctl show --property UserspaceTimestampMonotonic",
+        )
+    };
+    let first = boot();
+    site.reboot("web1");
+    assert_eq!(web1.must("cat /var/lib/kept"), "kept");
+    let second = boot();
+    assert_ne!(second, first);
+    web1.pull_plug();
+    assert!(site.ssh(web1, "true").status == Some(255));
+    site.power_on("web1");
+    assert_eq!(web1.must("cat /var/lib/kept && rm /var/lib/kept"), "kept");
+    site.ssh(web1, "true").ends(0);
+    assert_ne!(boot(), second);
 }

@@ -54,19 +54,19 @@ impl Ran {
 
     /// Ends the story if standard output or standard error holds `text`.
     #[track_caller]
-    pub(crate) fn is_silent_about(self, text: &str) -> Self {
+    pub(crate) fn omits(self, text: &str) -> Self {
         let silent = !self.stdout.contains(text) && !self.stderr.contains(text);
         assert!(silent, "should not have printed {text:?}\n{self}");
         self
     }
 
-    /// The only line of standard output and standard error that holds `text`.
+    /// The first line of standard output or standard error that is about `host` and holds `word`.
     #[track_caller]
-    pub(crate) fn only_line_with(&self, text: &str) -> String {
-        let lines: Vec<&str> =
-            self.stdout.lines().chain(self.stderr.lines()).filter(|line| line.contains(text)).collect();
-        assert!(lines.len() == 1, "should have printed one line with {text:?}, not {}\n{self}", lines.len());
-        lines.concat()
+    pub(crate) fn line_about(&self, host: &str, word: &str) -> String {
+        let about = |line: &&str| line.contains(host) && line.contains(word);
+        let lines: Vec<&str> = self.stdout.lines().chain(self.stderr.lines()).filter(about).collect();
+        assert!(!lines.is_empty(), "should have printed a line about {host} with {word:?}\n{self}");
+        lines[0].to_owned()
     }
 }
 

@@ -141,6 +141,21 @@ impl Host {
         self.container.borrow_mut().take().unwrap().wait().unwrap();
     }
 
+    /// Takes back what a story did to the host from outside, up to a mount over a directory.
+    pub(crate) fn settle(&self) {
+        self.must(
+            "kill -CONT $(systemctl show --property MainPID --value ssh)
+             for place in /opt/timefleet/bin /etc/timefleet; do
+                 while mountpoint --quiet $place; do umount $place; done
+             done",
+        );
+    }
+
+    /// It is powered on.
+    pub(crate) fn is_up(&self) -> bool {
+        self.first_process().is_some()
+    }
+
     /// Runs a shell command on the host as root, not through SSH.
     pub(crate) fn run(&self, command: &str) -> Ran {
         let what = format!("{}: {command}", self.name);

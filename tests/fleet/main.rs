@@ -1,22 +1,32 @@
 //! The main job on real hosts: Debian with systemd, OpenSSH, sudo and chrony active on arrival.
 //!
 //! `TIMEFLEET_FLEET_TESTS=1 cargo test --test fleet [STORY…]` as root on Debian; `tests/run` does it with everything
-//! it needs. The stories run one after the other on one site, each from a state that it makes itself.
+//! it needs. The stories run one after the other on one site, each from a state that it
+//! makes itself.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a test program of its own: a panic is a failed story, and its output is the report"
 )]
 
+mod apply;
 mod arrival;
+mod audit;
+mod chronyc;
+mod chronyd;
 mod clock;
 mod command;
+mod failures;
 mod host;
 mod network;
+mod orchard;
+mod plan;
 mod site;
+mod takeover;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -37,11 +47,22 @@ fn main() -> ExitCode {
     clock::give_up_control();
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let stories: Vec<Story> = [arrival::STORIES]
-        .concat()
-        .into_iter()
-        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word)))
-        .collect();
+    let stories: Vec<Story> = [
+        arrival::STORIES,
+        plan::STORIES,
+        takeover::STORIES,
+        apply::STORIES,
+        chronyc::STORIES,
+        chronyd::STORIES,
+        audit::STORIES,
+        failures::STORIES,
+    ]
+    .concat()
+    .into_iter()
+    .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word)))
+    .collect();
+    // Where and what; the way there is short, and a story's complaint shows the commands and their output.
+    std::panic::set_hook(Box::new(|complaint| println!("\n{complaint}")));
     let start = Instant::now();
     println!("\nrunning {} stories", stories.len());
     let site = Site::open();
@@ -65,8 +86,12 @@ fn main() -> ExitCode {
 /// Runs one story; true when it holds.
 fn told(site: &Site, (name, story): &Story) -> bool {
     let start = Instant::now();
-    // A story only looks at the site through its hosts, and the next one makes its own state first.
-    let holds = catch_unwind(AssertUnwindSafe(|| story(site))).is_ok();
+    // A story that breaks off leaves the hosts as they are then; the next one starts from what they can be brought to.
+    let holds = catch_unwind(AssertUnwindSafe(|| {
+        site.settle();
+        story(site);
+    }))
+    .is_ok();
     let word = if holds { "ok" } else { "FAILED" };
     println!("test {name} ... {word} ({:.1} s)", start.elapsed().as_secs_f64());
     holds

@@ -80,6 +80,16 @@ impl Site {
         self.host(name).wait_until_up();
     }
 
+    /// Takes back what a story did to the hosts from outside: power, mounts, stopped processes.
+    pub(crate) fn settle(&self) {
+        for host in &self.hosts {
+            if !host.is_up() {
+                self.power_on(host.name);
+            }
+            host.settle();
+        }
+    }
+
     /// The operator's home directory.
     pub(crate) fn home(&self) -> PathBuf {
         self.directory.join("operator")
