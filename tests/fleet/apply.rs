@@ -61,8 +61,8 @@ fn after_a_reboot(site: &Site) {
         assert_eq!(host.must("systemctl is-active timefleet-agent"), "active");
         host.run("systemctl is-active chrony").prints("inactive");
     }
-    for client in ["web1", "web2"] {
-        wait_for_stratum(site.host(client), "11");
+    for (host, stratum) in [("ntp-a", "10"), ("web1", "11"), ("web2", "11")] {
+        wait_for_stratum(site.host(host), stratum);
     }
     site.timefleet(&["audit", &path]).ends(0);
 }

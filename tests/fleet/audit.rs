@@ -1,6 +1,7 @@
 //! `timefleet audit`: what is, against what should be; nothing is changed.
 
 use crate::Story;
+use crate::apply::wait_for_stratum;
 use crate::host::Host;
 use crate::orchard::{CONFIG, FleetReport, HOSTS, footprint, inventory_with, managed};
 use crate::site::Site;
@@ -61,6 +62,8 @@ fn older_file(site: &Site) {
     edit(web2);
     web2.must("systemctl restart timefleet-agent");
     web2.write(CONFIG, &wished);
+    // A clock that is not synchronised yet would be the worse finding.
+    wait_for_stratum(web2, "11");
     let report = audit(site, &path, 3);
     assert_eq!(drift(&report, "web2"), ["runs_older_config"]);
     assert_eq!(["ntp-a", "web1"].map(|host| drift(&report, host).len()), [0, 0]);
