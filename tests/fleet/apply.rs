@@ -22,6 +22,10 @@ fn they_agree(site: &Site) {
     let applied = site.timefleet(&["apply", &path, "--output", "json"]).ends(0);
     let report = FleetReport::of(&applied);
     assert_eq!(HOSTS.map(|host| report.clock(host)), ["local", "synced", "synced"], "{applied}");
+    for host in HOSTS {
+        assert_eq!(report.steps(host).first(), Some(&"stop_rival"), "{applied}");
+        assert_eq!(report.steps(host).last(), Some(&"start"), "{applied}");
+    }
     for client in ["web1", "web2"] {
         let tracking = report.details(client).tracking.unwrap();
         assert_eq!(tracking.stratum, 11);
