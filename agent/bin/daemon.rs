@@ -157,10 +157,7 @@ impl Daemon {
         };
         match &done {
             Ok(done) => self.past.stepped += done.step.unwrap_or_default(),
-            Err(why) => {
-                self.log.error(&format!("the kernel did not adjust the clock: {why}"));
-                self.past.refused = Some(why.clone());
-            }
+            Err(why) => self.past.refused = Some(why.clone()),
         }
         self.engine.handle_corrected(self.clock.now(), done);
     }

@@ -166,7 +166,7 @@ fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockC
         control: found.control.clone(),
         kernel_frequency: found.frequency,
         drift: drift_file.as_deref().and_then(|path| read_drift(path, log)),
-        seed: getrandom::u64().map_err(StartError::Seed)?,
+        seed: seed()?,
         precision: clock.precision(),
     };
     let taken = listeners.len() + usize::from(command_socket.is_some());
@@ -185,6 +185,12 @@ fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockC
         past: Past::default(),
     };
     Ok((daemon, found.control))
+}
+
+fn seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(StartError::Seed)?;
+    Ok(seed)
 }
 
 /// The family asked for, or the only one that the host has.
