@@ -120,6 +120,12 @@ mod tests {
     use crate::datagram::{Inbox, Queue};
     use timefleet_agent::config;
 
+    /// An address of this process alone, so that two runs at a time do not meet.
+    fn address(host: u8, port: u16) -> SocketAddr {
+        let [.., high, low] = std::process::id().to_be_bytes();
+        SocketAddr::from(([127, host, high, low], port))
+    }
+
     fn outgoing(number: u64, to: SocketAddr) -> Outgoing {
         Outgoing { exchange: ExchangeId(number), to, bytes: vec![0x23; 48] }
     }
@@ -139,7 +145,7 @@ mod tests {
     #[test]
     fn the_kernel_says_when_a_request_left() {
         let server = socket::udp(Family::V4).unwrap();
-        let to: SocketAddr = "127.77.9.11:21125".parse().unwrap();
+        let to = address(92, 21_125);
         socket::bind_to(&server, to).unwrap();
         let mut exchanges = Exchanges::new(&Config::default(), 15);
         let request = outgoing(1, to);
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn a_closed_port_is_told_as_an_error() {
         let mut exchanges = Exchanges::new(&Config::default(), 15);
-        exchanges.send(&outgoing(1, "127.77.9.12:21126".parse().unwrap()), Log::new(true)).unwrap();
+        exchanges.send(&outgoing(1, address(93, 21_126)), Log::new(true)).unwrap();
         let exchange = exchanges.get(ExchangeId(1)).unwrap();
         let mut inbox = Inbox::new();
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -182,20 +188,22 @@ mod tests {
 
     #[test]
     fn own_address_and_port_are_kept_and_shared_by_all_requests() {
-        let config = config::parse("test", "bindacqaddress 127.77.9.13\nacquisitionport 21127\n").unwrap();
-        let mut exchanges = Exchanges::new(&config, 15);
+        let own = address(95, 21_127);
+        let text = format!("bindacqaddress {}\nacquisitionport {}\n", own.ip(), own.port());
+        let mut exchanges = Exchanges::new(&config::parse("test", &text).unwrap(), 15);
         for number in [1, 2] {
-            let to = SocketAddr::from(([127, 77, 9, 14], 21_130 + number));
-            exchanges.send(&outgoing(number.into(), to), Log::new(true)).unwrap();
+            exchanges.send(&outgoing(number.into(), address(96, 21_130 + number)), Log::new(true)).unwrap();
             let exchange = exchanges.get(ExchangeId(number.into())).unwrap();
-            assert_eq!(exchange.local, Some("127.77.9.13".parse().unwrap()));
+            let local = nix::sys::socket::getsockname(exchange.fd.as_raw_fd()).unwrap();
+            assert_eq!(socket::to_socket_addr(&local), Some(own));
+            assert_eq!(exchange.local, Some(own.ip()));
         }
     }
 
     #[test]
     fn requests_beyond_the_limit_wait_until_a_socket_is_closed() {
         let mut exchanges = Exchanges::new(&Config::default(), 1);
-        let to: SocketAddr = "127.77.9.15:21128".parse().unwrap();
+        let to = address(94, 21_128);
         for number in 1..=3 {
             exchanges.add(outgoing(number, to));
         }

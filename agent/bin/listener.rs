@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use timefleet_agent::config::{Config, Family};
+use timefleet_agent::engine::Level;
 
 use crate::log::Log;
 use crate::socket::{self, Stamps};
@@ -84,8 +85,11 @@ pub(crate) fn answer_monitoring(config: &Config, only: Option<Family>, log: Log)
             let bound =
                 config.bind_command_addresses.iter().copied().find(|address| Family::of(*address) == family);
             let address = SocketAddr::new(bound.unwrap_or(loopback(family)), config.command_port);
+            // Whoever names one address does not miss the other family.
+            let missed = bound.is_some() || config.bind_command_addresses.is_empty();
+            let level = if missed { Level::Warning } else { Level::Debug };
             open(address, Role::Monitoring, bound.is_some(), false, log)
-                .map_err(|error| log.warning(&format!("not answering chronyc on {address}: {error}")))
+                .map_err(|error| log.write(level, &format!("not answering chronyc on {address}: {error}")))
                 .ok()
         })
         .collect()
@@ -138,7 +142,11 @@ mod tests {
     use timefleet_agent::config;
     use timefleet_agent::engine::StampedBy;
 
-    const PORT: u16 = 21_123;
+    /// An address of this process alone, so that two runs at a time do not meet.
+    fn address(host: u8, port: u16) -> SocketAddr {
+        let [.., high, low] = std::process::id().to_be_bytes();
+        SocketAddr::from(([127, host, high, low], port))
+    }
 
     fn wait(fd: &OwnedFd) {
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -150,12 +158,13 @@ mod tests {
 
     #[test]
     fn a_multi_homed_server_answers_from_the_address_that_was_asked() {
-        let config = config::parse("test", &format!("allow\nport {PORT}\n")).unwrap();
+        let port = 22_000 + (std::process::id() % 10_000) as u16;
+        let config = config::parse("test", &format!("allow\nport {port}\n")).unwrap();
         let listeners = serve_time(&config, Some(Family::V4), Log::new(true)).unwrap();
         let server = &listeners[0].fd;
         let client = socket::udp(Family::V4).unwrap();
-        let asked: IpAddr = "127.77.9.9".parse().unwrap();
-        socket::connect_to(&client, SocketAddr::new(asked, PORT)).unwrap();
+        let asked = address(90, port);
+        socket::connect_to(&client, asked).unwrap();
         nix::sys::socket::send(
             std::os::fd::AsRawFd::as_raw_fd(&client),
             b"what time is it",
@@ -168,7 +177,7 @@ mod tests {
         let received = inbox.receive(server, Queue::Arrivals).unwrap().unwrap();
         let now = Clock::new().now();
         assert_eq!(inbox.bytes(&received), b"what time is it");
-        assert_eq!(received.local, Some(asked));
+        assert_eq!(received.local, Some(asked.ip()));
         let stamp = received.stamp(now);
         assert_eq!(stamp.by, StampedBy::Kernel);
         assert!((0.0..5.0).contains(&(now.wall - stamp.wall).0), "{stamp:?} {now:?}");
@@ -177,21 +186,24 @@ mod tests {
         datagram::send(server, received.from.unwrap(), received.local, b"late").unwrap();
         wait(&client);
         let answer = inbox.receive(&client, Queue::Arrivals).unwrap().unwrap();
-        assert_eq!(answer.from, Some(SocketAddr::new(asked, PORT)));
+        assert_eq!(answer.from, Some(asked));
     }
 
     #[test]
     fn a_taken_port_and_a_closed_one() {
         let taken = socket::udp(Family::V4).unwrap();
-        let address: SocketAddr = "127.77.9.10:21124".parse().unwrap();
+        let address = address(91, 21_124);
         socket::bind_to(&taken, address).unwrap();
-        let config = config::parse("test", "allow\nport 21124\nbindaddress 127.77.9.10\n").unwrap();
+        let place = format!("port 21124\nbindaddress {}\n", address.ip());
+        let config = config::parse("test", &format!("allow\n{place}")).unwrap();
         assert_eq!(
             serve_time(&config, Some(Family::V4), Log::new(true)).unwrap_err().to_string(),
-            "cannot serve NTP on 127.77.9.10:21124: the port is taken; find its owner with 'ss -lunp' and stop it"
+            format!(
+                "cannot serve NTP on {address}: the port is taken; find its owner with 'ss -lunp' and stop it"
+            )
         );
-        for text in ["port 0\nallow\n", "port 21124\nbindaddress 127.77.9.10\ndeny 10.0.0.0/8\n"] {
-            let config = config::parse("test", text).unwrap();
+        for text in ["port 0\nallow\n".to_owned(), format!("{place}deny 10.0.0.0/8\n")] {
+            let config = config::parse("test", &text).unwrap();
             assert!(serve_time(&config, None, Log::new(true)).unwrap().is_empty(), "{text}");
         }
     }

@@ -111,12 +111,20 @@ fn keep_time(options: &Options, loaded: Loaded, log: Log) -> Result<(), StartErr
     {
         traces.pid_file = Some(PidFile::create(&paths::expand(path)?)?);
     }
-    let (mut daemon, control) = build(options, &loaded.config, log)?;
+    let (mut daemon, control) = match build(options, &loaded.config, log) {
+        Ok(built) => built,
+        Err(error) => {
+            traces.remove(None, log);
+            return Err(error);
+        }
+    };
     if !options.once {
         announce(options, &loaded, &control, &mut traces, log);
     }
     let ended = attend(&mut daemon, options, &signals);
-    notify(NotifyState::Stopping, log);
+    if !matches!(ended, Ok(End::Reload)) {
+        notify(NotifyState::Stopping, log);
+    }
     let standing = daemon.standing();
     daemon.finish();
     let past = daemon.past.clone();
@@ -149,7 +157,7 @@ fn for_once(mut loaded: Loaded) -> Loaded {
 }
 
 fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockControl), StartError> {
-    let clock = Clock::new();
+    let (clock, seed) = (Clock::new(), seed()?);
     let family = usable_family(options.family, log);
     let found = kernel_clock::open(options.leave_clock, config.rtc_sync);
     let drift_file = config.drift_file.as_deref().map(paths::expand).transpose()?;
@@ -166,7 +174,7 @@ fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockC
         control: found.control.clone(),
         kernel_frequency: found.frequency,
         drift: drift_file.as_deref().and_then(|path| read_drift(path, log)),
-        seed: seed()?,
+        seed,
         precision: clock.precision(),
     };
     let taken = listeners.len() + usize::from(command_socket.is_some());
