@@ -1,13 +1,58 @@
 //! The agent: the only place with system calls.
 
+mod args;
+mod atomic_file;
+mod clock;
+mod command_socket;
+mod config_file;
+mod daemon;
+mod datagram;
+mod drift_file;
+mod exchange;
+mod host;
+mod kernel_clock;
+mod listener;
+mod log;
+mod lookup;
+mod paths;
+mod pid_file;
+mod resolver;
+mod running;
+mod signals;
+mod socket;
+mod start;
+
+use std::io::Write;
 use std::process::ExitCode;
 
-mod host;
+use args::Command;
+
+/// The input or the command line is wrong.
+const WRONG_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    match args.next().as_deref() {
-        Some("host") => host::run(args.next().as_deref() == Some("--ephemeral")),
-        _ => ExitCode::from(2),
+    match args::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => print(args::HELP),
+        Ok(Command::Version) => print(concat!("timefleet-agent ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Host { ephemeral }) => host::run(ephemeral),
+        Ok(Command::Resolve { name, family }) => lookup::run(&name, family),
+        Ok(Command::Daemon(options)) => start::run(options),
+        Err(wrong) => {
+            complain(&format!("timefleet-agent: {wrong}; see timefleet-agent --help"));
+            ExitCode::from(WRONG_INPUT)
+        }
     }
+}
+
+/// To standard output; a reader that has gone away is a failure.
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// To standard error, for a person. Where nobody can be told, the exit code still says it.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

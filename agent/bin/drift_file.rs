@@ -1,0 +1,72 @@
+//! The drift file of chrony.conf(5): how fast the clock runs by itself, and how sure that is, both in ppm.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use timefleet_agent::engine::Drift;
+use timefleet_agent::time::Ppm;
+
+use crate::atomic_file::{self, WriteError};
+
+/// A drift file is there but of no use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DriftFileError {
+    #[error("cannot read the drift file {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error(
+        "the drift file {} does not hold a frequency and its error in ppm; starting without it, it will be replaced",
+        path.display()
+    )]
+    Nonsense { path: PathBuf },
+}
+
+/// What was learned by an earlier run; `None` when there is no such file yet.
+pub(crate) fn read(path: &Path) -> Result<Option<Drift>, DriftFileError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text).map(Some).ok_or_else(|| DriftFileError::Nonsense { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DriftFileError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+/// Replaces the file; its directory is made if it is missing.
+pub(crate) fn write(path: &Path, drift: Drift) -> Result<(), WriteError> {
+    if let Some(directory) = path.parent() {
+        // A failure shows itself, with its path, one line further on.
+        let _ = std::fs::create_dir_all(directory);
+    }
+    atomic_file::write(path, format!("{:20.6} {:20.6}\n", drift.frequency.0, drift.skew.0).as_bytes())
+}
+
+fn parse(text: &str) -> Option<Drift> {
+    let mut numbers = text.split_whitespace().map(str::parse::<f64>);
+    let (frequency, skew) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let plausible = frequency.abs() <= 500_000.0 && (0.0..=1e6).contains(&skew);
+    plausible.then_some(Drift { frequency: Ppm(frequency), skew: Ppm(skew) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state/drift");
+        assert_eq!(read(&path).unwrap(), None);
+        let drift = Drift { frequency: Ppm(-12.345678), skew: Ppm(0.25) };
+        write(&path, drift).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "          -12.345678             0.250000\n");
+        assert_eq!(read(&path).unwrap(), Some(drift));
+    }
+
+    #[test]
+    fn nonsense_is_told_and_not_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("drift");
+        for text in ["", "1.5", "a b", "nan 1", "1 -1", "1e9 1", "inf inf"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(read(&path), Err(DriftFileError::Nonsense { .. })), "{text:?}");
+        }
+    }
+}
