@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use timefleet_agent::time::Seconds;
 
 /// Where something is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     /// As the user named the file (`-` for standard input).
     pub(crate) file: Arc<str>,

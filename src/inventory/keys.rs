@@ -14,8 +14,22 @@ pub(super) const LAYER: [&str; 5] = ["role", "ssh", "agent", "take_over", "time"
 const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
 const AGENT: [&str; 2] = ["service", "home"];
 const TIME: [&str; 16] = [
-    "upstreams", "allow", "deny", "local", "maxdistance", "ipv4_only", "ipv6_only", "makestep", "rtcsync",
-    "minsources", "port", "cmdport", "control_clock", "daemon", "bound", "extra",
+    "upstreams",
+    "allow",
+    "deny",
+    "local",
+    "maxdistance",
+    "ipv4_only",
+    "ipv6_only",
+    "makestep",
+    "rtcsync",
+    "minsources",
+    "port",
+    "cmdport",
+    "control_clock",
+    "daemon",
+    "bound",
+    "extra",
 ];
 const LOCAL: [&str; 3] = ["stratum", "orphan", "distance"];
 const MAKESTEP: [&str; 2] = ["threshold", "limit"];
@@ -31,6 +45,7 @@ impl<'a> Reader<'_, 'a> {
         match field.name {
             "role" => {
                 settings.role = self.word(field, &[("server", Role::Server), ("client", Role::Client)]);
+                self.role_misread |= settings.role.is_none();
             }
             "take_over" => settings.take_over = self.bool(field),
             "ssh" => {
@@ -69,7 +84,8 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         let Some(home) = self.text(field) else { return };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~');
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~');
         let rooted = home.starts_with("~/") || (home.starts_with('/') && home.len() > 1);
         let dots = home.split('/').any(|part| part == "..");
         if rooted && !dots && home.bytes().all(plain) && !home.trim_start_matches('~').contains('~') {
@@ -179,9 +195,10 @@ impl<'a> Reader<'_, 'a> {
             Err(NetworkError::TooLong { longest }) => {
                 (format!("the prefix length of `{text}` is too long"), format!("at most {longest} bits"))
             }
-            Err(NetworkError::Malformed) => {
-                (format!("`{text}` is neither an address nor a network"), "for example `10.20.0.0/16`".to_owned())
-            }
+            Err(NetworkError::Malformed) => (
+                format!("`{text}` is neither an address nor a network"),
+                "for example `10.20.0.0/16`".to_owned(),
+            ),
         };
         self.complain(field, message, Some(help));
         None
@@ -192,16 +209,25 @@ impl<'a> Reader<'_, 'a> {
         let mut sources: Vec<(UpstreamFrom, &Node<'a>)> = Vec::new();
         let mut upstream = Upstream {
             from: UpstreamFrom::Group(String::new()),
-            iburst: false, prefer: false, port: None, minpoll: None, maxpoll: None, platform: None,
+            iburst: false,
+            prefer: false,
+            port: None,
+            minpoll: None,
+            maxpoll: None,
+            platform: None,
         };
         let before = self.problems.len();
         for inner in self.fields("an upstream", "time.upstreams.", &UPSTREAM, field.value, place.clone()) {
             match inner.name {
                 "server" => {
-                    sources.extend(self.host_name(inner).map(|name| (UpstreamFrom::Server(name.value), inner.key)));
+                    sources.extend(
+                        self.host_name(inner).map(|name| (UpstreamFrom::Server(name.value), inner.key)),
+                    );
                 }
                 "pool" => {
-                    sources.extend(self.host_name(inner).map(|name| (UpstreamFrom::Pool(name.value), inner.key)));
+                    sources.extend(
+                        self.host_name(inner).map(|name| (UpstreamFrom::Pool(name.value), inner.key)),
+                    );
                 }
                 "group" => {
                     if let Some(name) = self.text(inner) {
@@ -242,10 +268,12 @@ impl<'a> Reader<'_, 'a> {
             return None;
         };
         if let Some((_, second)) = sources.next() {
-            let problem =
-                Problem::error(self.key_place(second), "an upstream names one of `server`, `pool` and `group`")
-                    .and(self.key_place(first), "already named here")
-                    .help("write two upstreams");
+            let problem = Problem::error(
+                self.key_place(second),
+                "an upstream names one of `server`, `pool` and `group`",
+            )
+            .and(self.key_place(first), "already named here")
+            .help("write two upstreams");
             self.problems.push(problem);
             return None;
         }

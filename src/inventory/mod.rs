@@ -20,6 +20,7 @@ mod tree;
 use std::collections::HashMap;
 use std::path::Path;
 
+pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use host::{Host, Place, Sourced};
 pub(crate) use problem::{Problem, Severity};
 pub(crate) use source::InputFile;
@@ -73,7 +74,11 @@ impl Inventory {
     }
 
     /// What `group` stands for among `host`'s upstreams: every host of the group except `host` itself.
-    pub(crate) fn upstream_hosts<'a>(&'a self, host: &'a Host, group: &str) -> impl Iterator<Item = &'a Host> {
+    pub(crate) fn upstream_hosts<'a>(
+        &'a self,
+        host: &'a Host,
+        group: &str,
+    ) -> impl Iterator<Item = &'a Host> {
         self.members(group).filter(move |member| member.name != host.name)
     }
 
@@ -144,3 +149,6 @@ pub(crate) fn load(files: &[InputFile], home: Option<&Path>) -> Result<Inventory
     let group_by_name = groups.iter().enumerate().map(|(at, group)| (group.name.clone(), at)).collect();
     Ok(Inventory { fleet, hosts, groups, host_by_name, group_by_name })
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,12 +94,17 @@ mod tests {
     #[test]
     fn what_is_no_network_says_why() {
         assert_eq!(parse("web1.example"), Err(NetworkError::Name));
-        assert_eq!(parse("10.20.0.5/16"), Err(NetworkError::HostBits { network: "10.20.0.0/16".parse().unwrap() }));
+        assert_eq!(
+            parse("10.20.0.5/16"),
+            Err(NetworkError::HostBits { network: "10.20.0.0/16".parse().unwrap() })
+        );
         assert_eq!(parse("fd00::1/8"), Err(NetworkError::HostBits { network: "fd00::/8".parse().unwrap() }));
         assert_eq!(parse("10.0.0.0/33"), Err(NetworkError::TooLong { longest: 32 }));
         assert_eq!(parse("::/129"), Err(NetworkError::TooLong { longest: 128 }));
         assert_eq!(parse("::/999"), Err(NetworkError::TooLong { longest: 128 }));
-        for malformed in ["", "/", "10.", "10.20.30.40.50", "256", "10.020", "10/", "10/-1", "10/+8", "::g", "a b", "1,2"] {
+        for malformed in
+            ["", "/", "10.", "10.20.30.40.50", "256", "10.020", "10/", "10/-1", "10/+8", "::g", "a b", "1,2"]
+        {
             assert_eq!(parse(malformed), Err(NetworkError::Malformed), "{malformed}");
         }
     }

@@ -121,12 +121,12 @@ impl<'de> Visitor<'de> for KindVisitor {
     }
 }
 
-/// The deepest nesting that is read.
-const MAX_DEPTH: usize = 100;
+/// The deepest nesting that is read: groups twenty deep. Every level costs stack.
+const MAX_DEPTH: usize = 48;
 /// Keys, values, lists and maps in one file: 100,000 hosts have about 700,000.
 const MAX_NODES: usize = 20_000_000;
 
-fn options() -> Options {
+fn options(text: &str) -> Options {
     serde_yaml::options! {
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
@@ -137,6 +137,10 @@ fn options() -> Options {
         reject_unsupported_tags: true,
         with_snippet: false,
         emit_comments: false,
+        // A file may say ten times what it writes out, not a billion times.
+        alias_limits: serde_yaml::alias_limits! {
+            max_total_replayed_events: 10_000 + 10 * text.len(),
+        },
         budget: serde_yaml::budget! {
             max_depth: MAX_DEPTH,
             max_nodes: MAX_NODES,
@@ -149,7 +153,7 @@ fn options() -> Options {
 
 /// Reads one file's YAML; a mistake in the syntax is the only one that can be told.
 pub(super) fn parse<'a>(source: &Source<'a>) -> Result<Node<'a>, Box<Problem>> {
-    serde_yaml::from_str_with_options(source.text, options())
+    serde_yaml::from_str_with_options(source.text, options(source.text))
         .map_err(|error| Box::new(syntax_problem(source, error.without_snippet())))
 }
 

@@ -31,7 +31,9 @@ pub(crate) enum RangeError {
         last: String,
     },
     /// `[01:100]`: is the second number 02 or 002?
-    #[error("the range [{first}:{last}] begins with a zero: write both numbers with the same number of digits")]
+    #[error(
+        "the range [{first}:{last}] begins with a zero: write both numbers with the same number of digits"
+    )]
     Padding {
         /// As written.
         first: String,
@@ -107,8 +109,7 @@ fn numbers(inside: &str) -> Result<Part, RangeError> {
     let width = if padded { first.len() } else { 0 };
     let first = first.parse::<u64>().map_err(|_| RangeError::TooMany)?;
     let last = last.parse::<u64>().map_err(|_| RangeError::TooMany)?;
-    let span =
-        last.checked_sub(first).ok_or(RangeError::Backwards { first: written.0, last: written.1 })?;
+    let span = last.checked_sub(first).ok_or(RangeError::Backwards { first: written.0, last: written.1 })?;
     let count = usize::try_from(span).ok().and_then(|span| span.checked_add(1)).ok_or(RangeError::TooMany)?;
     Ok(Part::Numbers { first, count, width })
 }
@@ -136,7 +137,9 @@ mod tests {
     fn what_is_no_range_says_why() {
         let error = |text| Pattern::parse(text).unwrap_err().to_string();
         let malformed = "a range is written `[first:last]` with two whole numbers, as in `web[01:20]`";
-        for text in ["web[1:20", "web1:20]", "web[1-20]", "web[a:f]", "web[]", "web[:3]", "web[1:2:3]", "w[[1:2]]"] {
+        for text in
+            ["web[1:20", "web1:20]", "web[1-20]", "web[a:f]", "web[]", "web[:3]", "web[1:2:3]", "w[[1:2]]"]
+        {
             assert_eq!(error(text), malformed, "{text}");
         }
         assert_eq!(error("web[20:1]"), "the range [20:1] runs backwards");
@@ -144,7 +147,12 @@ mod tests {
             error("web[01:100]"),
             "the range [01:100] begins with a zero: write both numbers with the same number of digits"
         );
-        for text in ["h[1:1000000000]", "h[1:99999999999999999999999]", "h[0:18446744073709551615]", "h[1:2000][1:2000]"] {
+        for text in [
+            "h[1:1000000000]",
+            "h[1:99999999999999999999999]",
+            "h[0:18446744073709551615]",
+            "h[1:2000][1:2000]",
+        ] {
             assert_eq!(error(text), "this range stands for more than 1000000 hosts", "{text}");
         }
     }

@@ -38,6 +38,8 @@ pub(super) struct Reader<'r, 'a> {
     pub(super) problems: Vec<Problem>,
     /// Groups that are named as upstreams: they may be declared further down or in another file.
     pub(super) named_groups: Vec<(String, Place)>,
+    /// A role was given and could not be read: hosts without one are no news then.
+    pub(super) role_misread: bool,
 }
 
 /// `did you mean …`, or else what there is.
@@ -56,7 +58,7 @@ pub(super) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> +
 
 impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn new(source: &'r Source<'a>, home: Option<&'r Path>) -> Self {
-        Self { source, home, problems: Vec::new(), named_groups: Vec::new() }
+        Self { source, home, problems: Vec::new(), named_groups: Vec::new(), role_misread: false }
     }
 
     /// The place of a node; one that shows no characters (null, an indented block) is at its key.
@@ -73,7 +75,12 @@ impl<'r, 'a> Reader<'r, 'a> {
         self.source.slice(node.span())
     }
 
-    pub(super) fn complain(&mut self, field: Field<'_, 'a>, message: impl Into<String>, help: Option<String>) {
+    pub(super) fn complain(
+        &mut self,
+        field: Field<'_, 'a>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
         let place = self.place(field.value, field.key);
         self.problems.push(Problem::error(place, message).maybe_help(help));
     }
@@ -220,7 +227,11 @@ impl<'r, 'a> Reader<'r, 'a> {
             (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
             (Some(rest), None) if rest.is_empty() || rest.starts_with('/') => {
                 let help = Some("set HOME or write the whole path".to_owned());
-                self.complain(field, format!("{field} begins with `~`, but there is no home directory"), help);
+                self.complain(
+                    field,
+                    format!("{field} begins with `~`, but there is no home directory"),
+                    help,
+                );
                 return None;
             }
             (Some(_), _) => {
@@ -253,13 +264,18 @@ impl<'r, 'a> Reader<'r, 'a> {
     {
         let spelling = self.spelling(field.value);
         let digits = spelling.strip_prefix('-').unwrap_or(spelling);
-        let plain = matches!(field.value.kind, Kind::Number) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let plain =
+            matches!(field.value.kind, Kind::Number) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let value = if plain { spelling.parse::<T>().ok() } else { None };
         match value.filter(|value| limits.0 <= *value && *value <= limits.1) {
             Some(value) => self.sourced(field, value),
             None => {
-                let message =
-                    format!("{field} must be a whole number from {} to {}{}", limits.0, limits.1, but_is(spelling));
+                let message = format!(
+                    "{field} must be a whole number from {} to {}{}",
+                    limits.0,
+                    limits.1,
+                    but_is(spelling)
+                );
                 self.complain(field, message, None);
                 None
             }
@@ -273,11 +289,14 @@ impl<'r, 'a> Reader<'r, 'a> {
             Kind::Number => spelling.parse::<f64>().ok(),
             _ => None,
         };
-        // Below a nanosecond and above a century nothing is meant.
-        match value.filter(|value| (1e-9..=3e9).contains(value)) {
+        // The limits of the agent's own parser: nothing smaller or larger is meant.
+        match value.filter(|value| (1e-6..=1e6).contains(value)) {
             Some(value) => self.sourced(field, Seconds(value)),
             None => {
-                let message = format!("{field} must be a number of seconds above 0{}", but_is(spelling));
+                let message = format!(
+                    "{field} must be a number of seconds from 0.000001 to 1000000{}",
+                    but_is(spelling)
+                );
                 self.complain(field, message, None);
                 None
             }
@@ -294,7 +313,8 @@ impl<'r, 'a> Reader<'r, 'a> {
             return self.sourced(field, value);
         }
         let all: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        let near = suggestion(text, words.iter().map(|(word, _)| *word)).filter(|help| help.starts_with("did"));
+        let near =
+            suggestion(text, words.iter().map(|(word, _)| *word)).filter(|help| help.starts_with("did"));
         self.complain(field, format!("{field} must be {}{}", all.join(" or "), but_is(text)), near);
         None
     }
@@ -308,6 +328,9 @@ fn but_is(spelling: &str) -> String {
 /// Letters, digits and the few characters of host names and IPv6 addresses with their zone.
 pub(super) fn is_host_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b':');
-    first && text.len() <= 253
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'%'))
+    first
+        && text.len() <= 253
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'%'))
 }

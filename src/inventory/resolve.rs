@@ -110,8 +110,13 @@ impl Members {
 
     /// Resolves every host, in the order in which they were first listed.
     pub(super) fn resolve<'a>(&self, tree: &Tree<'_, 'a>, readers: &mut [Reader<'_, 'a>]) -> Vec<Host> {
-        let mut resolver =
-            Resolver { tree, merged: HashMap::new(), problems: Vec::new(), told: HashSet::new() };
+        let mut resolver = Resolver {
+            tree,
+            merged: HashMap::new(),
+            problems: Vec::new(),
+            told: HashSet::new(),
+            role_misread: readers.iter().any(|reader| reader.role_misread),
+        };
         let nothing = Own { settings: Settings::default(), address: None };
         let mut hosts: Vec<(usize, Host)> = Vec::with_capacity(self.members.len());
         for (index, member) in self.members.iter().enumerate() {
@@ -126,6 +131,7 @@ impl Members {
             }
             let Some(reader) = readers.get_mut(listing.file) else { continue };
             let own = read_own(reader, listing);
+            resolver.role_misread |= reader.role_misread;
             for nth in 0..listing.names.count() {
                 let Some(&slot) = self.by_name.get(&listing.names.nth(nth)) else { continue };
                 let Some(member) = self.members.get(slot) else { continue };
@@ -159,7 +165,11 @@ fn read_own<'a>(reader: &mut Reader<'_, 'a>, listing: &Listing<'_, 'a>) -> Own {
 }
 
 /// An address, or a range of as many addresses as there are names.
-fn address<'a>(reader: &mut Reader<'_, 'a>, field: Field<'_, 'a>, names: &Pattern) -> Option<(Pattern, Place)> {
+fn address<'a>(
+    reader: &mut Reader<'_, 'a>,
+    field: Field<'_, 'a>,
+    names: &Pattern,
+) -> Option<(Pattern, Place)> {
     let text = reader.text(field)?;
     let pattern = match Pattern::parse(&text) {
         Ok(pattern) => pattern,
@@ -173,8 +183,10 @@ fn address<'a>(reader: &mut Reader<'_, 'a>, field: Field<'_, 'a>, names: &Patter
         return None;
     }
     if pattern.count() != names.count() {
-        let count = |n: usize, one: &str, more: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {more}") };
-        let (names, addresses) = (count(names.count(), "host", "hosts"), count(pattern.count(), "address", "addresses"));
+        let count =
+            |n: usize, one: &str, more: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {more}") };
+        let (names, addresses) =
+            (count(names.count(), "host", "hosts"), count(pattern.count(), "address", "addresses"));
         let help = "give both ranges the same length, as in `web[01:20]` and `10.20.1.[1:20]`".to_owned();
         reader.complain(field, format!("{addresses} for {names}"), Some(help));
         return None;
@@ -189,6 +201,7 @@ struct Resolver<'t, 'n, 'a> {
     problems: Vec<Problem>,
     /// What was said of one host need not be said of the next in the same groups.
     told: HashSet<(Vec<usize>, &'static str)>,
+    role_misread: bool,
 }
 
 impl Resolver<'_, '_, '_> {
@@ -229,9 +242,10 @@ impl Resolver<'_, '_, '_> {
             Cow::Owned(own.settings.over(&merged.settings))
         };
         let Some(role) = settings.role.clone() else {
-            if self.told.insert((member.groups.clone(), "role")) {
-                let problem = Problem::error(member.place.clone(), format!("host `{}` has no role", member.name))
-                    .help("write `role: server` or `role: client` on the host or on one of its groups");
+            if !self.role_misread && self.told.insert((member.groups.clone(), "role")) {
+                let problem =
+                    Problem::error(member.place.clone(), format!("host `{}` has no role", member.name))
+                        .help("write `role: server` or `role: client` on the host or on one of its groups");
                 self.problems.push(problem);
             }
             return None;

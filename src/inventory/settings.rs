@@ -44,7 +44,8 @@ pub(super) trait Layers {
 
 /// The innermost of the layers that give a value; more than one = they are unrelated.
 fn innermost(layers: &impl Layers, givers: &[usize]) -> Vec<usize> {
-    let shadowed = |&layer: &usize| givers.iter().any(|&other| other != layer && layers.contains(layer, other));
+    let shadowed =
+        |&layer: &usize| givers.iter().any(|&other| other != layer && layers.contains(layer, other));
     givers.iter().copied().filter(|layer| !shadowed(layer)).collect()
 }
 

@@ -80,9 +80,10 @@ impl<'n, 'a> Tree<'n, 'a> {
 
     fn take_fleet(&mut self, reader: &mut Reader<'_, 'a>, name: Option<Sourced<String>>) {
         match (&self.fleet, name) {
-            (Some(Sourced { value, place: Some(first) }), Some(Sourced { value: other, place: Some(place) }))
-                if *value != other =>
-            {
+            (
+                Some(Sourced { value, place: Some(first) }),
+                Some(Sourced { value: other, place: Some(place) }),
+            ) if *value != other => {
                 let message = format!("two files name different fleets: `{value}` and `{other}`");
                 reader.problems.push(Problem::error(place, message).and(first.clone(), "the other name"));
             }
