@@ -50,8 +50,6 @@ pub(crate) struct Group {
     pub(crate) name: String,
     /// Where it was declared.
     pub(crate) place: Place,
-    /// The group whose `children` it is one of.
-    pub(crate) parent: Option<usize>,
     /// Indices into [`Inventory::hosts`], ascending: its own and those of the groups inside.
     pub(crate) members: Vec<usize>,
 }

@@ -41,6 +41,8 @@ pub(crate) struct Problem {
     pub(crate) second: Option<(Place, String)>,
     /// What is wrong, one line.
     pub(crate) message: String,
+    /// Why it matters (of rules).
+    pub(crate) reason: Option<&'static str>,
     /// What to do about it, one line.
     pub(crate) help: Option<String>,
 }
@@ -49,7 +51,7 @@ impl Problem {
     /// An error of the inventory language.
     pub(crate) fn error(place: Place, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { severity: Severity::Error, rule: None, place, second: None, message, help: None }
+        Self { severity: Severity::Error, rule: None, place, second: None, message, reason: None, help: None }
     }
 
     /// With advice.
@@ -112,6 +114,9 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
             && let Some(snippet) = snippet(&sources, place, AnnotationKind::Context, Some(label))
         {
             group = group.element(snippet.path(place.file.to_string()));
+        }
+        if let Some(reason) = problem.reason {
+            group = group.element(Level::NOTE.message(reason));
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help));

@@ -316,12 +316,7 @@ pub(super) fn groups(tree: &Tree<'_, '_>, hosts: &[Host]) -> Vec<Group> {
     let mut groups: Vec<Group> = tree
         .groups
         .iter()
-        .map(|layer| Group {
-            name: layer.name.clone(),
-            place: layer.place.clone(),
-            parent: layer.parent,
-            members: Vec::new(),
-        })
+        .map(|layer| Group { name: layer.name.clone(), place: layer.place.clone(), members: Vec::new() })
         .collect();
     for (index, host) in hosts.iter().enumerate() {
         let of_host = host.groups.iter().filter_map(|name| tree.group_by_name.get(name));

@@ -49,6 +49,7 @@ impl From<Finding> for Problem {
             place: finding.place,
             second: finding.second_place,
             message: finding.message,
+            reason: Some(finding.rule.reason),
             help: Some(finding.help),
         }
     }

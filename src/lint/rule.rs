@@ -18,8 +18,9 @@ macro_rules! rules {
         $(pub(super) static $rule: Rule =
             Rule { name: $name, severity: Severity::$severity, reason: $reason };)*
 
-        /// Every rule, for listings and explanations.
-        pub(crate) static RULES: &[&Rule] = &[$(&$rule),*];
+        /// Every rule.
+        #[cfg(test)]
+        pub(super) static RULES: &[&Rule] = &[$(&$rule),*];
     };
 }
 

@@ -90,3 +90,25 @@ fn warnings_do_not_stop_and_errors_do() {
     );
     assert!(checked.errors() > 0 && checked.inventory.is_none());
 }
+
+#[test]
+fn a_finding_shows_its_place_its_reason_and_its_cure() {
+    let text = "fleet: x\ngroups:\n  clients: { role: client, hosts: { a: } }\n";
+    let checked = check(vec![InputFile { name: "f.yaml".to_owned(), text: text.to_owned() }], None);
+    let mut printed = Vec::new();
+    checked.print(&mut printed).unwrap();
+    assert_eq!(
+        anstream::adapter::strip_bytes(&printed).into_vec(),
+        "\
+f.yaml:3:37: error[no-path-to-time]: client `a` follows nobody
+  |
+3 |   clients: { role: client, hosts: { a: } }
+  |                                     ^
+  |
+  = note: A client without an upstream keeps whatever its clock says.
+  = help: give it `time: { upstreams: [{ group: GROUP }] }`
+
+"
+        .as_bytes()
+    );
+}
