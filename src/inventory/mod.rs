@@ -118,7 +118,7 @@ pub(crate) fn load(files: &[InputFile], home: Option<&Path>) -> Result<Inventory
     // What is missing here may stand in a file that could not be read.
     let complete = roots.len() == files.len();
     if complete
-        && tree.fleet.is_none()
+        && !tree.fleet_given
         && let Some(source) = sources.first()
     {
         let problem = Problem::error(source.place(0..0), "the fleet has no name")

@@ -304,6 +304,25 @@ fn text_that_is_no_yaml_says_where() {
 }
 
 #[test]
+fn groups_may_be_nested_deeper_than_anybody_needs() {
+    let deep = |depth: usize| {
+        let open: String = (0..depth).map(|n| format!("g{n}: {{ children: {{ ")).collect();
+        let innermost = "g: { role: client, hosts: { h: { time: { upstreams: [{ server: s }] } } } }";
+        format!("fleet: x\ngroups: {{ {open}{innermost}{} }}\n", " } }".repeat(depth))
+    };
+    assert_eq!(good(&deep(18)).hosts[0].groups.len(), 19);
+    let problems = wrong(&deep(30));
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("2:") && problems[0].contains("not YAML: "), "{}", problems[0]);
+}
+
+#[test]
+fn a_fleet_must_be_called_something() {
+    assert_eq!(wrong("fleet: 7\n"), ["1:8: `fleet` must be text | write it in quotes: \"7\""]);
+    assert_eq!(wrong("fleet:\n"), ["1:1: `fleet` must be text | write a value or take the line away"]);
+}
+
+#[test]
 fn words_mean_what_is_written() {
     let inventory = good(
         "\u{feff}fleet: 'no'

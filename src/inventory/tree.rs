@@ -39,6 +39,8 @@ pub(super) struct Listing<'n, 'a> {
 #[derive(Default)]
 pub(super) struct Tree<'n, 'a> {
     pub(super) fleet: Option<Sourced<String>>,
+    /// A name is written, readable or not.
+    pub(super) fleet_given: bool,
     pub(super) defaults: Settings,
     pub(super) groups: Vec<GroupLayer>,
     pub(super) group_by_name: HashMap<String, usize>,
@@ -69,6 +71,7 @@ impl<'n, 'a> Tree<'n, 'a> {
         for field in reader.fields("the inventory", "", &FILE, root, top) {
             match field.name {
                 "fleet" => {
+                    self.fleet_given = true;
                     let name = reader.text(field);
                     self.take_fleet(reader, name);
                 }
