@@ -166,8 +166,37 @@ fn syntax_problem(source: &Source<'_>, error: &serde_yaml::Error) -> Problem {
         column: number(location.column().max(1) as usize),
         length: number((span.len() as usize).max(1)),
     };
-    let text = error.to_string();
-    let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-    let tab = message.contains("tab").then(|| "indent with spaces".to_owned());
-    Problem::error(place, format!("not YAML: {message}")).maybe_help(tab)
+    let (message, help) = syntax_message(error);
+    Problem::error(place, message).maybe_help(help)
+}
+
+/// The reader's own words, except where they speak to programmers.
+fn syntax_message(error: &serde_yaml::Error) -> (String, Option<String>) {
+    use serde_yaml::Error;
+    let (message, help) = match error {
+        Error::AliasError { error, .. } => return syntax_message(error),
+        Error::Budget { .. } => {
+            let message = format!("nested deeper than {MAX_DEPTH} levels, or larger than any fleet");
+            return (message, None);
+        }
+        Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            ("the aliases of this file stand for far more than the file itself says", "write it out")
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            ("this alias stands inside what it stands for", "")
+        }
+        Error::MultipleDocuments { .. } => (
+            "a second YAML document begins here",
+            "an inventory is one document: use two files, or one mapping",
+        ),
+        other => {
+            let text = other.to_string();
+            let message = text.split(" at line ").next().unwrap_or(&text);
+            let help = message.contains("tabs").then(|| "indent with spaces".to_owned());
+            return (format!("not YAML: {message}"), help);
+        }
+    };
+    (message.to_owned(), (!help.is_empty()).then(|| help.to_owned()))
 }

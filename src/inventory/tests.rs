@@ -295,12 +295,22 @@ fn text_that_is_no_yaml_says_where() {
     );
     assert_eq!(wrong("a: 'open\n"), ["1:4: not YAML: unclosed quote"]);
     assert_eq!(wrong("a: \0b\n"), ["1:4: not YAML: unexpected character: `\\u{0}'"]);
-    assert_eq!(wrong("&a [*a]\n").len(), 1);
+    assert_eq!(wrong("a: b: c\n"), ["1:5: not YAML: mapping values are not allowed in this context"]);
+    assert_eq!(wrong("&a [*a]\n"), ["1:5: this alias stands inside what it stands for"]);
+    assert_eq!(
+        wrong("fleet: x\n---\nfleet: y\n"),
+        [
+            "3:1: a second YAML document begins here | an inventory is one document: use two files, or one mapping"
+        ]
+    );
     let deep = format!("a: {}1{}", "[".repeat(200), "]".repeat(200));
-    assert_eq!(wrong(&deep).len(), 1);
+    assert_eq!(wrong(&deep), ["1:51: nested deeper than 48 levels, or larger than any fleet"]);
     let laughs: String =
         (1..12).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 10].join(","))).collect();
-    assert_eq!(wrong(&format!("l0: &l0 ha\n{laughs}")).len(), 1);
+    assert_eq!(
+        wrong(&format!("l0: &l0 ha\n{laughs}")),
+        ["6:10: the aliases of this file stand for far more than the file itself says | write it out"]
+    );
 }
 
 #[test]
@@ -313,7 +323,11 @@ fn groups_may_be_nested_deeper_than_anybody_needs() {
     assert_eq!(good(&deep(18)).hosts[0].groups.len(), 19);
     let problems = wrong(&deep(30));
     assert_eq!(problems.len(), 1);
-    assert!(problems[0].starts_with("2:") && problems[0].contains("not YAML: "), "{}", problems[0]);
+    assert!(
+        problems[0].starts_with("2:") && problems[0].contains("nested deeper than 48 levels"),
+        "{}",
+        problems[0]
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `timefleet validate` as a user meets it: files in, text and exit code out.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
