@@ -1,5 +1,6 @@
 //! A host after all layers are laid over each other: what the inventory finally says of it.
 
+use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,14 +9,22 @@ use ipnet::IpNet;
 use timefleet_agent::time::Seconds;
 
 /// Where something is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     /// As the user named the file (`-` for standard input).
     pub(crate) file: Arc<str>,
     /// 1 is the first line.
-    pub(crate) line: usize,
+    pub(crate) line: u32,
     /// 1 is the first character.
-    pub(crate) column: usize,
+    pub(crate) column: u32,
+    /// Characters that are meant, on this line: what a caret underlines.
+    pub(crate) length: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
 }
 
 /// A value with the place that gave it; a built-in default has none.
@@ -31,6 +40,18 @@ impl<T> Deref for Sourced<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.value
+    }
+}
+
+impl<T> Sourced<T> {
+    /// A value that somebody wrote.
+    pub(crate) fn written(value: T, place: Place) -> Self {
+        Self { value, place: Some(place) }
+    }
+
+    /// A value that nobody wrote: the program's own default.
+    pub(crate) fn default(value: T) -> Self {
+        Self { value, place: None }
     }
 }
 
@@ -162,6 +183,17 @@ pub(crate) struct Upstream {
     pub(crate) minpoll: Option<i8>,
     /// log2 seconds.
     pub(crate) maxpoll: Option<i8>,
+    /// What serves there, where it matters.
+    pub(crate) platform: Option<Platform>,
+}
+
+/// What serves the time at an upstream: the checks know each one's habits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Platform {
+    /// Windows Time service: reports a root dispersion of seconds.
+    Windows,
+    /// Anything else.
+    Other,
 }
 
 /// What an upstream names.

@@ -1,0 +1,291 @@
+//! The keys of one layer: `role`, `ssh`, `agent`, `take_over`, `time`.
+
+use ipnet::IpNet;
+
+use super::host::{DaemonKind, Platform, Role, Service, Sourced, Upstream, UpstreamFrom};
+use super::network::{self, NetworkError};
+use super::node::{Kind, Node};
+use super::problem::Problem;
+use super::reader::{Field, Reader};
+use super::settings::Settings;
+
+/// What every layer may say.
+pub(super) const LAYER: [&str; 5] = ["role", "ssh", "agent", "take_over", "time"];
+const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
+const AGENT: [&str; 2] = ["service", "home"];
+const TIME: [&str; 16] = [
+    "upstreams",
+    "allow",
+    "deny",
+    "local",
+    "maxdistance",
+    "ipv4_only",
+    "ipv6_only",
+    "makestep",
+    "rtcsync",
+    "minsources",
+    "port",
+    "cmdport",
+    "control_clock",
+    "daemon",
+    "bound",
+    "extra",
+];
+const LOCAL: [&str; 3] = ["stratum", "orphan", "distance"];
+const MAKESTEP: [&str; 2] = ["threshold", "limit"];
+const UPSTREAM: [&str; 9] =
+    ["server", "pool", "group", "iburst", "prefer", "port", "minpoll", "maxpoll", "platform"];
+
+/// Polling intervals that chrony.conf(5) takes, log2 seconds.
+const POLL: (i8, i8) = (-7, 24);
+
+impl<'a> Reader<'_, 'a> {
+    /// Takes one of the keys in [`LAYER`].
+    pub(super) fn layer_key(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        match field.name {
+            "role" => {
+                settings.role = self.word(field, &[("server", Role::Server), ("client", Role::Client)]);
+                self.role_misread |= settings.role.is_none();
+            }
+            "take_over" => settings.take_over = self.bool(field),
+            "ssh" => {
+                for inner in self.inner(field, "ssh.", &SSH) {
+                    self.ssh_key(inner, settings);
+                }
+            }
+            "agent" => {
+                for inner in self.inner(field, "agent.", &AGENT) {
+                    self.agent_key(inner, settings);
+                }
+            }
+            _ => {
+                for inner in self.inner(field, "time.", &TIME) {
+                    self.time_key(inner, settings);
+                }
+            }
+        }
+    }
+
+    fn ssh_key(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        match field.name {
+            "user" => settings.ssh_user = self.text(field),
+            "port" => settings.ssh_port = self.whole(field, (1, u16::MAX)),
+            "identity" => settings.ssh_identity = self.local_path(field),
+            "become" => settings.ssh_become = self.bool(field),
+            "jump" => settings.ssh_jump = self.text(field),
+            _ => settings.ssh_known_hosts = self.local_path(field),
+        }
+    }
+
+    fn agent_key(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        if field.name == "service" {
+            let words = [("systemd", Service::Systemd), ("process", Service::Process)];
+            settings.service = self.word(field, &words);
+            return;
+        }
+        let Some(home) = self.text(field) else { return };
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~');
+        let rooted = home.starts_with("~/") || (home.starts_with('/') && home.len() > 1);
+        let dots = home.split('/').any(|part| part == "..");
+        if rooted && !dots && home.bytes().all(plain) && !home.trim_start_matches('~').contains('~') {
+            let value = home.trim_end_matches('/').to_owned();
+            settings.home = Some(Sourced { value, place: home.place });
+        } else {
+            let help = "for example `~/timefleet`: letters, digits, `.`, `-`, `_` and `/`".to_owned();
+            self.complain(field, format!("{field} must be a path that begins with `~/` or `/`"), Some(help));
+        }
+    }
+
+    fn time_key(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        match field.name {
+            "upstreams" => settings.upstreams = self.items(field, Self::upstream),
+            "allow" => settings.allow = self.items(field, Self::network),
+            "deny" => settings.deny = self.items(field, Self::network),
+            "extra" => settings.extra = self.items(field, Self::extra_line),
+            "local" => self.local(field, settings),
+            "makestep" => self.makestep(field, settings),
+            "maxdistance" => settings.maxdistance = self.seconds(field),
+            "bound" => settings.bound = self.seconds(field),
+            "ipv4_only" => settings.ipv4_only = self.bool(field),
+            "ipv6_only" => settings.ipv6_only = self.bool(field),
+            "rtcsync" => settings.rtcsync = self.bool(field),
+            "control_clock" => settings.control_clock = self.bool(field),
+            "minsources" => settings.minsources = self.whole(field, (1, 1000)),
+            "port" => settings.port = self.whole(field, (1, u16::MAX)),
+            "cmdport" => settings.cmdport = self.whole(field, (0, u16::MAX)),
+            _ => {
+                let words = [("agent", DaemonKind::Agent), ("chronyd", DaemonKind::Chronyd)];
+                settings.daemon = self.word(field, &words);
+            }
+        }
+    }
+
+    fn items<T>(
+        &mut self,
+        field: Field<'_, 'a>,
+        read: fn(&mut Self, Field<'_, 'a>) -> Option<Sourced<T>>,
+    ) -> Option<Sourced<Vec<Sourced<T>>>> {
+        let items = self.list(field)?;
+        let values = items.iter().filter_map(|value| read(self, Field { value, ..field })).collect();
+        Some(Sourced::written(values, self.key_place(field.key)))
+    }
+
+    fn local(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        if self.is_switch(field) {
+            settings.local = self.bool(field);
+            return;
+        }
+        settings.local = Some(Sourced::written(true, self.key_place(field.key)));
+        for inner in self.inner(field, "time.local.", &LOCAL) {
+            match inner.name {
+                "stratum" => settings.local_stratum = self.whole(inner, (1, 15)),
+                "orphan" => settings.local_orphan = self.bool(inner),
+                _ => settings.local_distance = self.seconds(inner),
+            }
+        }
+    }
+
+    fn makestep(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        if self.is_switch(field) {
+            settings.makestep = self.bool(field);
+            return;
+        }
+        settings.makestep = Some(Sourced::written(true, self.key_place(field.key)));
+        for inner in self.inner(field, "time.makestep.", &MAKESTEP) {
+            match inner.name {
+                "threshold" => settings.makestep_threshold = self.seconds(inner),
+                _ => settings.makestep_limit = self.whole(inner, (-1, i32::MAX)),
+            }
+        }
+    }
+
+    /// `local: false` and the like: anything that is neither a mapping nor nothing is read as a switch.
+    fn is_switch(&self, field: Field<'_, 'a>) -> bool {
+        !matches!(field.value.kind, Kind::Map(_))
+    }
+
+    fn extra_line(&mut self, field: Field<'_, 'a>) -> Option<Sourced<String>> {
+        self.text(field)
+    }
+
+    fn network(&mut self, field: Field<'_, 'a>) -> Option<Sourced<IpNet>> {
+        // `10.20` is a number to YAML; its spelling is what was meant.
+        let text = match &field.value.kind {
+            Kind::Text(text) => text.as_ref(),
+            Kind::Number => self.spelling(field.value),
+            _ => {
+                let help = Some("for example `10.20.0.0/16`".to_owned());
+                self.complain(field, format!("an item of {field} must be an address or a network"), help);
+                return None;
+            }
+        };
+        let (message, help) = match network::parse(text) {
+            Ok(network) => {
+                return Some(Sourced::written(network, self.place(field.value, field.key)));
+            }
+            Err(NetworkError::Name) => (
+                format!("`{text}` is a host name: {field} takes addresses and networks only"),
+                "a name that does not resolve when the daemon starts would keep it from starting".to_owned(),
+            ),
+            Err(NetworkError::HostBits { network }) => (
+                format!("`{text}` has bits set beyond its prefix length"),
+                format!("the network is `{network}`"),
+            ),
+            Err(NetworkError::TooLong { longest }) => {
+                (format!("the prefix length of `{text}` is too long"), format!("at most {longest} bits"))
+            }
+            Err(NetworkError::Malformed) => (
+                format!("`{text}` is neither an address nor a network"),
+                "for example `10.20.0.0/16`".to_owned(),
+            ),
+        };
+        self.complain(field, message, Some(help));
+        None
+    }
+
+    fn upstream(&mut self, field: Field<'_, 'a>) -> Option<Sourced<Upstream>> {
+        let place = self.place(field.value, field.key);
+        let mut sources: Vec<(UpstreamFrom, &Node<'a>)> = Vec::new();
+        let mut upstream = Upstream {
+            from: UpstreamFrom::Group(String::new()),
+            iburst: false,
+            prefer: false,
+            port: None,
+            minpoll: None,
+            maxpoll: None,
+            platform: None,
+        };
+        let before = self.problems.len();
+        for inner in self.fields("an upstream", "time.upstreams.", &UPSTREAM, field.value, place.clone()) {
+            match inner.name {
+                "server" => {
+                    sources.extend(
+                        self.host_name(inner).map(|name| (UpstreamFrom::Server(name.value), inner.key)),
+                    );
+                }
+                "pool" => {
+                    sources.extend(
+                        self.host_name(inner).map(|name| (UpstreamFrom::Pool(name.value), inner.key)),
+                    );
+                }
+                "group" => {
+                    if let Some(name) = self.text(inner) {
+                        self.named_groups.extend(name.place.map(|place| (name.value.clone(), place)));
+                        sources.push((UpstreamFrom::Group(name.value), inner.key));
+                    }
+                }
+                "iburst" => upstream.iburst = self.bool(inner).is_some_and(|value| value.value),
+                "prefer" => upstream.prefer = self.bool(inner).is_some_and(|value| value.value),
+                "port" => upstream.port = self.whole(inner, (1, u16::MAX)).map(|value| value.value),
+                "minpoll" => upstream.minpoll = self.whole(inner, POLL).map(|value| value.value),
+                "maxpoll" => upstream.maxpoll = self.whole(inner, POLL).map(|value| value.value),
+                _ => {
+                    let words = [("windows", Platform::Windows), ("other", Platform::Other)];
+                    upstream.platform = self.word(inner, &words).map(|value| value.value);
+                }
+            }
+        }
+        if self.problems.len() > before {
+            return None;
+        }
+        self.one_source(sources, upstream, field)
+    }
+
+    /// Exactly one of `server`, `pool` and `group`; polling intervals in their order.
+    fn one_source(
+        &mut self,
+        sources: Vec<(UpstreamFrom, &Node<'a>)>,
+        mut upstream: Upstream,
+        field: Field<'_, 'a>,
+    ) -> Option<Sourced<Upstream>> {
+        let place = self.place(field.value, field.key);
+        let mut sources = sources.into_iter();
+        let Some((from, first)) = sources.next() else {
+            let problem = Problem::error(place, "this upstream names nothing")
+                .help("give it one of `server: NAME`, `pool: NAME`, `group: NAME`");
+            self.problems.push(problem);
+            return None;
+        };
+        if let Some((_, second)) = sources.next() {
+            let problem = Problem::error(
+                self.key_place(second),
+                "an upstream names one of `server`, `pool` and `group`",
+            )
+            .and(self.key_place(first), "already named here")
+            .help("write two upstreams");
+            self.problems.push(problem);
+            return None;
+        }
+        // chrony.conf(5): minpoll is 6 and maxpoll 10 unless given.
+        let (shortest, longest) = (upstream.minpoll.unwrap_or(6), upstream.maxpoll.unwrap_or(10));
+        if upstream.minpoll.is_some() && upstream.maxpoll.is_some() && shortest > longest {
+            let message = format!("`minpoll` {shortest} is above `maxpoll` {longest}");
+            self.problems.push(Problem::error(place, message));
+            return None;
+        }
+        upstream.from = from;
+        // The key, not the brace: a caret under `group` says which upstream is meant.
+        Some(Sourced::written(upstream, self.key_place(first)))
+    }
+}

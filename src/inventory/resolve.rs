@@ -1,0 +1,330 @@
+//! From the tree to hosts: every host's layers laid over each other, defaults filled in.
+
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::host::{Host, Place, Sourced};
+use super::keys;
+use super::node::Kind;
+use super::problem::Problem;
+use super::range::Pattern;
+use super::reader::{Field, Reader};
+use super::settings::{Conflict, Settings};
+use super::tree::{Listing, Tree};
+use super::{Group, defaults};
+
+/// A host's name and where it is listed.
+struct Member {
+    name: String,
+    place: Place,
+    /// Groups that list it, in file order.
+    groups: Vec<usize>,
+    /// The listing that holds its own keys, and which name of that listing's range it is.
+    own: Option<(usize, usize)>,
+}
+
+/// The groups of one or more hosts laid over the defaults.
+struct Merged {
+    settings: Settings,
+    conflicts: Vec<Conflict>,
+    /// Names, outermost first.
+    names: Vec<String>,
+}
+
+/// What a host says of itself; one listing's words for all names of its range.
+struct Own {
+    settings: Settings,
+    address: Option<(Pattern, Place)>,
+}
+
+/// Hosts by their listings.
+pub(super) struct Members {
+    members: Vec<Member>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Members {
+    /// Spreads the ranges out; a host that several groups list is one host.
+    pub(super) fn gather(tree: &Tree<'_, '_>, problems: &mut Vec<Problem>) -> Self {
+        let mut gathered = Self { members: Vec::new(), by_name: HashMap::new() };
+        let mut told = HashSet::new();
+        for (index, listing) in tree.listings.iter().enumerate() {
+            let speaks = !matches!(listing.body.kind, Kind::Null);
+            for nth in 0..listing.names.count() {
+                let own = speaks.then_some((index, nth));
+                let Err((first, message)) = gathered.add(listing, listing.names.nth(nth), own, tree) else {
+                    continue;
+                };
+                // A range that overlaps another is one mistake, not one for each host.
+                if told.insert((index, first.line, first.column)) {
+                    let problem = Problem::error(listing.place.clone(), message)
+                        .and(first, "the first time")
+                        .help("a host's own keys stand in one place; other groups list it with nothing after the colon");
+                    problems.push(problem);
+                }
+            }
+        }
+        gathered
+    }
+
+    fn add(
+        &mut self,
+        listing: &Listing<'_, '_>,
+        name: String,
+        own: Option<(usize, usize)>,
+        tree: &Tree<'_, '_>,
+    ) -> Result<(), (Place, String)> {
+        match self.by_name.entry(name) {
+            Entry::Vacant(vacant) => {
+                let member = Member {
+                    name: vacant.key().clone(),
+                    place: listing.place.clone(),
+                    groups: vec![listing.group],
+                    own,
+                };
+                vacant.insert(self.members.len());
+                self.members.push(member);
+            }
+            Entry::Occupied(occupied) => {
+                let Some(member) = self.members.get_mut(*occupied.get()) else { return Ok(()) };
+                if member.groups.contains(&listing.group) {
+                    let group = tree.groups.get(listing.group).map_or("", |group| group.name.as_str());
+                    let message = format!("host `{}` is listed twice in group `{group}`", member.name);
+                    return Err((member.place.clone(), message));
+                }
+                if let (Some((first, _)), Some(_)) = (member.own, own) {
+                    let first = tree.listings.get(first).map_or(&member.place, |first| &first.place);
+                    return Err((first.clone(), format!("host `{}` is declared twice", member.name)));
+                }
+                member.groups.push(listing.group);
+                if own.is_some() {
+                    member.own = own;
+                    member.place = listing.place.clone();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Resolves every host, in the order in which they were first listed.
+    pub(super) fn resolve<'a>(&self, tree: &Tree<'_, 'a>, readers: &mut [Reader<'_, 'a>]) -> Vec<Host> {
+        let mut resolver = Resolver {
+            tree,
+            merged: HashMap::new(),
+            problems: Vec::new(),
+            told: HashSet::new(),
+            role_misread: readers.iter().any(|reader| reader.role_misread),
+        };
+        let nothing = Own { settings: Settings::default(), address: None };
+        let mut hosts: Vec<(usize, Host)> = Vec::with_capacity(self.members.len());
+        for (index, member) in self.members.iter().enumerate() {
+            if member.own.is_none() {
+                hosts.extend(resolver.host(member, &nothing, 0).map(|host| (index, host)));
+            }
+        }
+        // Listing by listing, so that a range's own keys are read once and let go before the next.
+        for (index, listing) in tree.listings.iter().enumerate() {
+            if matches!(listing.body.kind, Kind::Null) {
+                continue;
+            }
+            let Some(reader) = readers.get_mut(listing.file) else { continue };
+            let own = read_own(reader, listing);
+            resolver.role_misread |= reader.role_misread;
+            for nth in 0..listing.names.count() {
+                let Some(&slot) = self.by_name.get(&listing.names.nth(nth)) else { continue };
+                let Some(member) = self.members.get(slot) else { continue };
+                if member.own == Some((index, nth)) {
+                    hosts.extend(resolver.host(member, &own, nth).map(|host| (slot, host)));
+                }
+            }
+        }
+        if let Some(reader) = readers.first_mut() {
+            reader.problems.append(&mut resolver.problems);
+        }
+        hosts.sort_by_key(|&(slot, _)| slot);
+        hosts.into_iter().map(|(_, host)| host).collect()
+    }
+}
+
+fn read_own<'a>(reader: &mut Reader<'_, 'a>, listing: &Listing<'_, 'a>) -> Own {
+    const HOST: [&str; 6] =
+        ["address", keys::LAYER[0], keys::LAYER[1], keys::LAYER[2], keys::LAYER[3], keys::LAYER[4]];
+    let mut own = Own { settings: Settings::default(), address: None };
+    let what = format!("host `{}`", reader.spelling(listing.key).trim_matches(['"', '\'']));
+    let place = reader.place(listing.body, listing.key);
+    for field in reader.fields(&what, "", &HOST, listing.body, place) {
+        if field.name == "address" {
+            own.address = address(reader, field, &listing.names);
+        } else {
+            reader.layer_key(field, &mut own.settings);
+        }
+    }
+    own
+}
+
+/// An address, or a range of as many addresses as there are names.
+fn address<'a>(
+    reader: &mut Reader<'_, 'a>,
+    field: Field<'_, 'a>,
+    names: &Pattern,
+) -> Option<(Pattern, Place)> {
+    let text = reader.text(field)?;
+    let pattern = match Pattern::parse(&text) {
+        Ok(pattern) => pattern,
+        Err(error) => {
+            reader.complain(field, error.to_string(), None);
+            return None;
+        }
+    };
+    if !super::reader::is_host_name(&pattern.nth(0)) {
+        reader.complain(field, format!("{field} must be a host name or an address, not `{}`", *text), None);
+        return None;
+    }
+    if pattern.count() != names.count() {
+        let count =
+            |n: usize, one: &str, more: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {more}") };
+        let (names, addresses) =
+            (count(names.count(), "host", "hosts"), count(pattern.count(), "address", "addresses"));
+        let help = "give both ranges the same length, as in `web[01:20]` and `10.20.1.[1:20]`".to_owned();
+        reader.complain(field, format!("{addresses} for {names}"), Some(help));
+        return None;
+    }
+    Some((pattern, text.place?))
+}
+
+struct Resolver<'t, 'n, 'a> {
+    tree: &'t Tree<'n, 'a>,
+    /// By the groups that list a host.
+    merged: HashMap<Vec<usize>, Rc<Merged>>,
+    problems: Vec<Problem>,
+    /// What was said of one host need not be said of the next in the same groups.
+    told: HashSet<(Vec<usize>, &'static str)>,
+    role_misread: bool,
+}
+
+impl Resolver<'_, '_, '_> {
+    fn merged(&mut self, member: &Member) -> Rc<Merged> {
+        if let Some(merged) = self.merged.get(&member.groups) {
+            return Rc::clone(merged);
+        }
+        let mut groups = Vec::new();
+        for &group in &member.groups {
+            let chain: Vec<usize> = self.tree.with_ancestors(group).collect();
+            groups.extend(chain.into_iter().rev());
+        }
+        let mut seen = HashSet::new();
+        groups.retain(|group| seen.insert(*group));
+        let (settings, conflicts) = Settings::lay(&self.tree.defaults, self.tree, &groups);
+        let names =
+            groups.iter().filter_map(|&group| self.tree.groups.get(group)).map(|group| group.name.clone());
+        let merged = Rc::new(Merged { settings, conflicts, names: names.collect() });
+        self.merged.insert(member.groups.clone(), Rc::clone(&merged));
+        merged
+    }
+
+    fn host(&mut self, member: &Member, own: &Own, nth: usize) -> Option<Host> {
+        let merged = self.merged(member);
+        for Conflict { key, first, second } in &merged.conflicts {
+            if !own.settings.gives(key) && self.told.insert((member.groups.clone(), key)) {
+                let message =
+                    format!("host `{}` is in two unrelated groups that differ in `{key}`", member.name);
+                let problem = Problem::error(second.clone(), message)
+                    .and(first.clone(), "the other value")
+                    .help("put one group inside the other, or give the host a value of its own");
+                self.problems.push(problem);
+            }
+        }
+        let settings = if own.settings == Settings::default() {
+            Cow::Borrowed(&merged.settings)
+        } else {
+            Cow::Owned(own.settings.over(&merged.settings))
+        };
+        let Some(role) = settings.role.clone() else {
+            if !self.role_misread && self.told.insert((member.groups.clone(), "role")) {
+                let problem =
+                    Problem::error(member.place.clone(), format!("host `{}` has no role", member.name))
+                        .help("write `role: server` or `role: client` on the host or on one of its groups");
+                self.problems.push(problem);
+            }
+            return None;
+        };
+        let address = match &own.address {
+            Some((pattern, place)) => Sourced::written(pattern.nth(nth), place.clone()),
+            None => Sourced::default(member.name.clone()),
+        };
+        let mut host = Host {
+            name: member.name.clone(),
+            place: member.place.clone(),
+            groups: merged.names.clone(),
+            address,
+            ssh: defaults::ssh(&settings),
+            agent: defaults::agent(&settings),
+            take_over: defaults::or(&settings.take_over, false),
+            time: defaults::time(&settings, role.value),
+            role,
+        };
+        let fleet = self.tree.fleet.as_ref().map_or("", |fleet| fleet.value.as_str());
+        super::extra::expand(&mut host, fleet, &mut self.problems);
+        contradictions(&host, &mut self.problems);
+        Some(host)
+    }
+}
+
+/// Values that are fine one by one and wrong together.
+fn contradictions(host: &Host, problems: &mut Vec<Problem>) {
+    use super::host::DaemonKind;
+    let time = &host.time;
+    if let (true, true, Some(four), Some(six)) =
+        (*time.ipv4_only, *time.ipv6_only, &time.ipv4_only.place, &time.ipv6_only.place)
+    {
+        problems.push(
+            Problem::error(six.clone(), "`ipv4_only` and `ipv6_only` leave no address at all")
+                .and(four.clone(), "the other one")
+                .help("keep one of them"),
+        );
+    }
+    for deny in &time.deny {
+        let Some(allow) = time.allow.iter().find(|allow| allow.value == deny.value) else { continue };
+        if let (Some(allow), Some(place)) = (&allow.place, &deny.place) {
+            let message = format!("`{}` is both allowed and denied", deny.value);
+            problems.push(Problem::error(place.clone(), message).and(allow.clone(), "allowed here"));
+        }
+    }
+    if *time.daemon == DaemonKind::Chronyd {
+        let flags = [
+            ("control_clock: false", !*time.control_clock, &time.control_clock.place),
+            ("ipv4_only: true", *time.ipv4_only, &time.ipv4_only.place),
+            ("ipv6_only: true", *time.ipv6_only, &time.ipv6_only.place),
+        ];
+        for (what, given, place) in flags {
+            if let (true, Some(place)) = (given, place) {
+                let mut problem = Problem::error(place.clone(), format!("`{what}` cannot be given to `daemon: chronyd`"))
+                    .help("it is a flag of chronyd's own service, which timefleet leaves alone; use `daemon: agent`");
+                if let Some(daemon) = &time.daemon.place {
+                    problem = problem.and(daemon.clone(), "chronyd is chosen here");
+                }
+                problems.push(problem);
+            }
+        }
+    }
+}
+
+/// Groups with the hosts that are in them or in the groups inside.
+pub(super) fn groups(tree: &Tree<'_, '_>, hosts: &[Host]) -> Vec<Group> {
+    let mut groups: Vec<Group> = tree
+        .groups
+        .iter()
+        .map(|layer| Group { name: layer.name.clone(), place: layer.place.clone(), members: Vec::new() })
+        .collect();
+    for (index, host) in hosts.iter().enumerate() {
+        let of_host = host.groups.iter().filter_map(|name| tree.group_by_name.get(name));
+        for &group in of_host {
+            if let Some(group) = groups.get_mut(group) {
+                group.members.push(index);
+            }
+        }
+    }
+    groups
+}

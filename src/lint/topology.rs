@@ -1,0 +1,175 @@
+//! Who gets time from whom, as a graph, and the rings in it that nothing feeds.
+//!
+//! A group is a node of its own between those who name it and those who are in it: a hundred thousand clients of ten
+//! servers are a hundred thousand edges, not a million.
+
+use std::collections::HashMap;
+
+use super::rule::SYNC_LOOP;
+use super::{Finding, place_or_host};
+use crate::inventory::host::UpstreamFrom;
+use crate::inventory::{Host, Inventory};
+
+/// Hosts first, then groups.
+struct Graph {
+    edges: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    fn new(inventory: &Inventory) -> Self {
+        let hosts = inventory.hosts.len();
+        let node_of_group: HashMap<&str, usize> = inventory
+            .groups
+            .iter()
+            .enumerate()
+            .map(|(index, group)| (group.name.as_str(), hosts + index))
+            .collect();
+        let of_host = |host: &Host| {
+            let groups = host.time.upstreams.iter().filter_map(|upstream| match &upstream.from {
+                UpstreamFrom::Group(group) => node_of_group.get(group.as_str()).copied(),
+                UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => None,
+            });
+            groups.collect()
+        };
+        let mut edges: Vec<Vec<usize>> = inventory.hosts.iter().map(of_host).collect();
+        edges.extend(inventory.groups.iter().map(|group| group.members.clone()));
+        Self { edges }
+    }
+
+    fn next(&self, node: usize, nth: usize) -> Option<usize> {
+        self.edges.get(node)?.get(nth).copied()
+    }
+
+    /// Strongly connected components (Tarjan's algorithm, with its own stack: chains may be long).
+    fn components(&self) -> Vec<Vec<usize>> {
+        let count = self.edges.len();
+        let mut search = Search {
+            order: vec![None; count],
+            low: vec![0; count],
+            on_stack: vec![false; count],
+            stack: Vec::new(),
+            found: Vec::new(),
+            clock: 0,
+        };
+        for root in 0..count {
+            if search.order.get(root).is_some_and(Option::is_none) {
+                search.walk(self, root);
+            }
+        }
+        search.found
+    }
+}
+
+struct Search {
+    /// When a node was first seen.
+    order: Vec<Option<usize>>,
+    /// The earliest node that can be reached from it and is still open.
+    low: Vec<usize>,
+    on_stack: Vec<bool>,
+    stack: Vec<usize>,
+    found: Vec<Vec<usize>>,
+    clock: usize,
+}
+
+impl Search {
+    fn enter(&mut self, node: usize) {
+        set(&mut self.order, node, Some(self.clock));
+        set(&mut self.low, node, self.clock);
+        set(&mut self.on_stack, node, true);
+        self.stack.push(node);
+        self.clock += 1;
+    }
+
+    fn lower(&mut self, node: usize, to: usize) {
+        if let Some(low) = self.low.get_mut(node) {
+            *low = (*low).min(to);
+        }
+    }
+
+    fn walk(&mut self, graph: &Graph, root: usize) {
+        let mut path = vec![(root, 0)];
+        self.enter(root);
+        while let Some((node, nth)) = path.pop() {
+            let Some(next) = graph.next(node, nth) else {
+                self.leave(node);
+                if let (Some(&(parent, _)), Some(&low)) = (path.last(), self.low.get(node)) {
+                    self.lower(parent, low);
+                }
+                continue;
+            };
+            path.push((node, nth + 1));
+            match self.order.get(next).copied().flatten() {
+                None => {
+                    self.enter(next);
+                    path.push((next, 0));
+                }
+                Some(order) if self.on_stack.get(next) == Some(&true) => self.lower(node, order),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A node that cannot reach anything earlier closes a component.
+    fn leave(&mut self, node: usize) {
+        if self.low.get(node).copied() != self.order.get(node).copied().flatten() {
+            return;
+        }
+        let mut component = Vec::new();
+        while let Some(member) = self.stack.pop() {
+            set(&mut self.on_stack, member, false);
+            component.push(member);
+            if member == node {
+                break;
+            }
+        }
+        component.sort_unstable();
+        self.found.push(component);
+    }
+}
+
+fn set<T>(list: &mut [T], index: usize, value: T) {
+    if let Some(slot) = list.get_mut(index) {
+        *slot = value;
+    }
+}
+
+pub(super) fn check(inventory: &Inventory, findings: &mut Vec<Finding>) {
+    let graph = Graph::new(inventory);
+    for component in graph.components() {
+        let ring: Vec<&Host> = component.iter().filter_map(|&node| inventory.hosts.get(node)).collect();
+        if ring.len() > 1 && !is_fed(&graph, &component, &ring) {
+            findings.extend(finding(&ring));
+        }
+    }
+}
+
+/// Whether time comes into a ring: from a source outside, or from a member's own clock.
+fn is_fed(graph: &Graph, component: &[usize], ring: &[&Host]) -> bool {
+    let outside = |host: &&Host| {
+        host.time.upstreams.iter().any(|upstream| !matches!(upstream.from, UpstreamFrom::Group(_)))
+    };
+    let leaves = |&node: &usize| {
+        let next = graph.edges.get(node).map_or(&[][..], Vec::as_slice);
+        next.iter().any(|next| component.binary_search(next).is_err())
+    };
+    ring.iter().any(|host| host.time.local.is_some())
+        || ring.iter().any(outside)
+        || component.iter().any(leaves)
+}
+
+fn finding(ring: &[&Host]) -> Option<Finding> {
+    let (first, second) = (ring.first()?, ring.get(1)?);
+    let names: Vec<_> = ring.iter().take(4).map(|host| format!("`{}`", host.name)).collect();
+    let more = if ring.len() > names.len() {
+        format!(" and {} more", ring.len() - names.len())
+    } else {
+        String::new()
+    };
+    let message = format!("{}{more} follow only each other", names.join(", "));
+    let upstream = first.time.upstreams.first()?;
+    let help = "give one of them a source outside, or all of them `local: { stratum: 10, orphan: true }`";
+    let finding = Finding::new(&SYNC_LOOP, place_or_host(upstream, first), message, help);
+    let other = second.time.upstreams.first().and_then(|upstream| upstream.place.as_ref());
+    let other = other.filter(|place| **place != finding.place);
+    Some(finding.and(other, format!("the upstream of `{}`", second.name)))
+}

@@ -1,0 +1,273 @@
+//! Inventories in, files of a host out.
+
+use std::path::Path;
+
+use timefleet_agent::config;
+
+use super::*;
+use crate::inventory::{InputFile, load};
+
+fn inventory(text: &str) -> Inventory {
+    load(&[InputFile { name: "fleet.yaml".to_owned(), text: text.to_owned() }], Some(Path::new("/home/me")))
+        .unwrap()
+}
+
+fn rendered(text: &str, host: &str) -> Result<Desired, RenderError> {
+    let inventory = inventory(text);
+    render(&inventory, inventory.host(host).unwrap())
+}
+
+#[test]
+fn a_server_and_a_client_of_the_issues_inventory() {
+    let text = include_str!("../../inventories/two-tier.yaml");
+    let server = rendered(text, "ntp-a").unwrap();
+    assert_eq!(
+        server.config,
+        "\
+# Managed by timefleet, do not edit: changes are found by audit.
+# Fleet plant-7, host ntp-a.
+
+pool ntp1.aliyun.com iburst
+pool ntp2.aliyun.com iburst
+driftfile /var/lib/timefleet/drift
+makestep 1 3
+rtcsync
+allow 10.20.0.0/16
+allow ::/0
+local stratum 10 orphan distance 0.1
+bindcmdaddress /run/chrony/chronyd.sock
+"
+    );
+    assert_eq!((server.serves, server.take_over, server.bound.0), (true, false, 3.0));
+    let client = rendered(text, "web07").unwrap();
+    assert_eq!(
+        client.config,
+        "\
+# Managed by timefleet, do not edit: changes are found by audit.
+# Fleet plant-7, host web07.
+
+server 10.20.0.11 iburst
+server 10.20.0.12 iburst
+driftfile /var/lib/timefleet/drift
+makestep 1 3
+rtcsync
+maxdistance 16
+port 0
+bindcmdaddress /run/chrony/chronyd.sock
+"
+    );
+    assert_eq!((client.serves, client.bound.0), (false, 16.0));
+    let Daemon::AgentSystemd { unit, unit_file, flags, .. } = client.daemon else { panic!("{client:?}") };
+    assert_eq!(flags, ["-4"]);
+    assert_eq!(unit_file, "/etc/systemd/system/timefleet-agent.service");
+    assert!(unit.starts_with(
+        "# Managed by timefleet, do not edit: changes are found by audit.\n# Fleet plant-7, host web07.\n\n[Unit]\n"
+    ));
+    let exec = "\nType=notify\nExecStart=/opt/timefleet/bin/timefleet-agent -f /etc/timefleet/agent.conf -4\nRestart=";
+    assert!(unit.contains(exec), "{unit}");
+}
+
+#[test]
+fn a_plain_process_keeps_everything_under_its_home() {
+    let text = include_str!("../../inventories/lab.yaml");
+    let client = rendered(text, "client2").unwrap();
+    assert_eq!(
+        client.config,
+        "\
+# Managed by timefleet, do not edit: changes are found by audit.
+# Fleet lab, host client2.
+
+server 127.77.0.11 port 11123 iburst
+driftfile ~/timefleet/state/drift
+makestep 1 3
+port 0
+cmdport 11323
+bindcmdaddress ~/timefleet/run/chronyd.sock
+pidfile ~/timefleet/run/agent.pid
+bindacqaddress 127.77.0.22
+bindcmdaddress 127.77.0.22
+"
+    );
+    let Daemon::AgentProcess { layout, flags } = client.daemon else { panic!("{client:?}") };
+    assert_eq!(flags, ["-x"]);
+    assert_eq!(
+        (layout.bin_dir.as_str(), layout.config.as_str()),
+        ("~/timefleet/bin", "~/timefleet/agent.conf")
+    );
+}
+
+#[test]
+fn chronyd_gets_a_file_and_its_own_directives() {
+    let node = rendered(include_str!("../../inventories/chronyd.yaml"), "node03").unwrap();
+    assert_eq!(node.daemon, Daemon::Chronyd);
+    assert_eq!(
+        node.config,
+        "\
+# Managed by timefleet, do not edit: changes are found by audit.
+# Fleet datacentre, host node03.
+
+server 10.20.0.11 iburst
+server 10.20.0.12 iburst
+driftfile /var/lib/chrony/chrony.drift
+makestep 1 3
+rtcsync
+port 0
+hwtimestamp *
+"
+    );
+}
+
+/// One server `a` with these `time` keys.
+fn with_time(time: &str) -> String {
+    format!("fleet: x\ngroups:\n  g:\n    role: server\n    time:\n      {time}\n    hosts: {{ a: }}\n")
+}
+
+#[test]
+fn numbers_survive() {
+    for (written, line) in [
+        ("maxdistance: 0.5", "maxdistance 0.5"),
+        ("maxdistance: 16.0", "maxdistance 16"),
+        ("maxdistance: 0.000001", "maxdistance 0.000001"),
+        ("maxdistance: 1e-5", "maxdistance 0.00001"),
+        ("maxdistance: 0.30000000000000004", "maxdistance 0.30000000000000004"),
+        ("makestep: { threshold: 1e6, limit: -1 }", "makestep 1000000 -1"),
+        ("local: { distance: 0.1 }", "local stratum 10 distance 0.1"),
+        ("local: true", "local stratum 10"),
+        ("cmdport: 0", "cmdport 0"),
+        ("port: 11123", "port 11123"),
+    ] {
+        let config = rendered(&with_time(written), "a").unwrap().config;
+        assert!(config.lines().any(|have| have == line), "{written}: {config}");
+    }
+    let config = rendered(&with_time("{ makestep: false, control_clock: false }"), "a").unwrap().config;
+    assert!(!config.contains("makestep") && !config.contains("rtcsync"), "{config}");
+}
+
+#[test]
+fn an_extra_line_that_the_agent_cannot_read_names_its_place() {
+    let error = rendered(&with_time("extra: ['port 124', 'bindaddress']"), "a").unwrap_err();
+    let RenderError::Extra { host, place, message } = &error else { panic!("{error:?}") };
+    assert_eq!((host.as_str(), place.to_string().as_str()), ("a", "fleet.yaml:6:27"));
+    assert!(message.contains("bindaddress"), "{message}");
+
+    let error = rendered(&with_time("extra: ['clientloglimit 1000', 'maxdistance 5']"), "a").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "fleet.yaml:6:38: a: this extra line contradicts `time.maxdistance`: use that key instead"
+    );
+}
+
+#[test]
+fn extra_lines_may_add_sources_and_rules() {
+    let text = with_time(
+        "{ upstreams: [{ server: s }], allow: [10/8], extra: ['server t', 'deny 10.1', 'maxslewrate 500'] }",
+    );
+    let config = rendered(&text, "a").unwrap().config;
+    let config = config::parse("agent.conf", &config).unwrap();
+    assert_eq!(config.upstreams.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["s", "t"]);
+    assert_eq!(config.access.len(), 2);
+}
+
+mod generated {
+    use std::fmt::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn time()(
+            upstreams in prop::collection::vec((0..2_u8, "[a-z]{1,8}(\\.[a-z]{2,3})?", any::<bool>(), any::<bool>(), prop::option::of(1..u16::MAX), prop::option::of((0..6_i8, 6..12_i8))), 0..4),
+            networks in prop::collection::btree_map((any::<u32>(), 0..33_u8), any::<bool>(), 0..5),
+            local in prop::option::of((1..16_u8, any::<bool>(), prop::option::of(1e-6..1e6_f64))),
+            maxdistance in prop::option::of(1e-6..1e6_f64),
+            makestep in prop::option::of((1e-6..1e6_f64, -1..1000_i32)),
+            minsources in prop::option::of(1..1000_u32),
+            (rtcsync, four, x) in any::<(bool, bool, bool)>(),
+            (port, cmdport) in (1..u16::MAX, any::<u16>()),
+        ) -> (String, Vec<String>) {
+            let mut yaml = String::new();
+            let mut lines = Vec::new();
+            let sources: Vec<String> = upstreams.iter().map(|(pool, name, iburst, prefer, port, polls)| {
+                let kind = if *pool == 0 { "server" } else { "pool" };
+                let mut text = format!("{{ {kind}: '{name}', iburst: {iburst}, prefer: {prefer}");
+                if let Some(port) = port { write!(text, ", port: {port}").unwrap(); }
+                if let Some((min, max)) = polls { write!(text, ", minpoll: {min}, maxpoll: {max}").unwrap(); }
+                lines.push(format!("{kind} {name} {iburst} {prefer} {:?} {polls:?}", port.unwrap_or(123)));
+                text + " }"
+            }).collect();
+            writeln!(yaml, "      upstreams: [{}]", sources.join(", ")).unwrap();
+            let mut seen = std::collections::BTreeMap::new();
+            for ((bits, length), allow) in networks {
+                let network = ipnet::Ipv4Net::new(bits.into(), length).unwrap().trunc();
+                seen.entry(network).or_insert(allow);
+            }
+            for (key, wanted) in [("allow", true), ("deny", false)] {
+                let list: Vec<_> = seen.iter().filter(|(_, allow)| **allow == wanted).map(|(net, _)| net.to_string()).collect();
+                writeln!(yaml, "      {key}: [{}]", list.join(", ")).unwrap();
+                lines.extend(list.iter().map(|network| format!("{key} {network}")));
+            }
+            if let Some((stratum, orphan, distance)) = local {
+                let distance_key = distance.map(|d| format!(", distance: {d:e}")).unwrap_or_default();
+                writeln!(yaml, "      local: {{ stratum: {stratum}, orphan: {orphan}{distance_key} }}").unwrap();
+            }
+            lines.push(format!("local {:?}", local.map(|(s, o, d)| (s, o, d.unwrap_or(1.0)))));
+            if let Some(distance) = maxdistance { writeln!(yaml, "      maxdistance: {distance:e}").unwrap(); }
+            lines.push(format!("maxdistance {:?}", maxdistance.unwrap_or(3.0)));
+            match makestep {
+                Some((threshold, limit)) => writeln!(yaml, "      makestep: {{ threshold: {threshold}, limit: {limit} }}").unwrap(),
+                None => writeln!(yaml, "      makestep: false").unwrap(),
+            }
+            lines.push(format!("makestep {:?}", makestep.map(|(t, l)| (t, u32::try_from(l).ok()))));
+            if let Some(count) = minsources { writeln!(yaml, "      minsources: {count}").unwrap(); }
+            lines.push(format!("rest {} {rtcsync} {port} {cmdport}", minsources.unwrap_or(1)));
+            write!(yaml, "      rtcsync: {rtcsync}\n      ipv4_only: {four}\n      control_clock: {}\n      port: {port}\n      cmdport: {cmdport}\n", !x).unwrap();
+            (yaml, lines)
+        }
+    }
+
+    /// The same words from what the agent's parser read.
+    fn words(config: &config::Config) -> Vec<String> {
+        let mut lines = Vec::new();
+        for source in &config.upstreams {
+            let kind = match source.kind {
+                config::UpstreamKind::Server => "server",
+                config::UpstreamKind::Pool { .. } => "pool",
+            };
+            let polls = (source.min_poll, source.max_poll);
+            let polls = (polls != (6, 10)).then_some(polls);
+            lines.push(format!(
+                "{kind} {} {} {} {:?} {polls:?}",
+                source.name, source.iburst, source.prefer, source.port
+            ));
+        }
+        for rule in &config.access {
+            let config::Subnet::Net { address, length } = rule.subnet else { panic!("{rule:?}") };
+            lines.push(format!("{} {address}/{length}", if rule.allow { "allow" } else { "deny" }));
+        }
+        lines.push(format!(
+            "local {:?}",
+            config.local.map(|local| (local.stratum, local.orphan, local.distance.0))
+        ));
+        lines.push(format!("maxdistance {:?}", config.max_distance.0));
+        lines.push(format!("makestep {:?}", config.make_step.map(|step| (step.threshold.0, step.limit))));
+        lines.push(format!(
+            "rest {} {} {} {}",
+            config.min_sources, config.rtc_sync, config.port, config.command_port
+        ));
+        lines
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn what_was_written_is_what_the_host_reads((yaml, wanted) in time()) {
+            let text = format!("fleet: x\ngroups:\n  g:\n    role: server\n    hosts: {{ a: }}\n    time:\n{yaml}");
+            let config = rendered(&text, "a").unwrap().config;
+            let read = config::parse("agent.conf", &config).unwrap();
+            // (6, 10) is also what is read when no interval was written.
+            let wanted: Vec<_> = wanted.iter().map(|line| line.replace("Some((6, 10))", "None")).collect();
+            prop_assert_eq!(words(&read), wanted);
+        }
+    }
+}
