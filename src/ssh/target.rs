@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn host(ssh: Ssh) -> Host {
-        let place = Place { file: "inventory.yaml".into(), line: 1, column: 1 };
+        let place = Place { file: "inventory.yaml".into(), line: 1, column: 1, length: 1 };
         let time = Time {
             upstreams: vec![],
             allow: vec![],
