@@ -178,7 +178,7 @@ fn words(progress: &Progress) -> (String, String) {
         Progress::Connecting => ("connect".to_owned(), String::new()),
         Progress::LoggedIn => ("logged in".to_owned(), String::new()),
         Progress::Uploading => ("push the agent".to_owned(), String::new()),
-        Progress::Event(Event::Step { step }) => (report::words::step(step), String::new()),
+        Progress::Event(Event::Step { step }) => (step.to_string(), String::new()),
         Progress::Event(Event::Waiting { waited, tracking }) => {
             ("wait for the clock".to_owned(), waiting(*waited, tracking.as_ref()))
         }

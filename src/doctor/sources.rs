@@ -8,7 +8,7 @@ use timefleet_agent::time::Seconds;
 
 use super::ward::{Patient, Ward};
 use super::Diagnosis;
-use crate::inventory::host::Host;
+use crate::inventory::host::{Host, UpstreamFrom};
 use crate::report::Ending;
 use crate::report::quantity::{count, span};
 use crate::report::verdict::ClockState;
@@ -93,13 +93,21 @@ fn max_distance(host: &Host) -> Seconds {
 fn unresolved(host: &Host, report: &HostReport) -> Option<Diagnosis> {
     let mut names: Vec<_> =
         report.sources.iter().filter(|source| source.address.is_none()).map(|source| source.name.as_str()).collect();
+    if names.is_empty() {
+        let resolved = |name: &&str| report.sources.iter().any(|source| source.name == *name);
+        let given = host.time.upstreams.iter().filter_map(|upstream| name(&upstream.from));
+        names.extend(given.filter(|name| !resolved(name)));
+    }
     names.sort_unstable();
     names.dedup();
     let unknown = report.activity.map_or(0, |activity| activity.unresolved);
     let subject = match (names.as_slice(), unknown) {
-        ([], 0) => return None,
-        ([], number) => format!("{} with unknown address", count(number as usize, "source")),
-        (names, _) => format!("{} has no address", names.join(", ")),
+        (_, 0) if report.sources.iter().all(|source| source.address.is_some()) => return None,
+        ([], number) => {
+            format!("{} with unknown address: their names do not resolve", count(number as usize, "source"))
+        }
+        ([name], _) => format!("{name} has no address: the name does not resolve"),
+        (names, _) => format!("{} have no address: the names do not resolve", names.join(", ")),
     };
     let ipv4_only = &host.time.ipv4_only;
     let cure = if ipv4_only.value {
@@ -110,9 +118,17 @@ fn unresolved(host: &Host, report: &HostReport) -> Option<Diagnosis> {
     };
     let upstream = host.time.upstreams.iter().find_map(|upstream| upstream.place.as_ref());
     Some(
-        Diagnosis::new("unresolved", format!("{subject}: the host cannot resolve it"), cure)
+        Diagnosis::new("unresolved", format!("{subject} on the host"), cure)
             .at(upstream.unwrap_or(&host.place)),
     )
+}
+
+/// A name that the host itself has to resolve.
+fn name(upstream: &UpstreamFrom) -> Option<&str> {
+    match upstream {
+        UpstreamFrom::Server(name) | UpstreamFrom::Pool(name) if name.parse::<IpAddr>().is_err() => Some(name),
+        UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) | UpstreamFrom::Group(_) => None,
+    }
 }
 
 fn falseticker(name: &str) -> Diagnosis {

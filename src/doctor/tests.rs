@@ -1,73 +1,45 @@
 //! Every story here happened to somebody: the first three are an operator's notebook.
 
-use std::path::PathBuf;
-
 use timefleet_agent::report::{Activity, Source};
 use timefleet_agent::time::Seconds;
 
 use super::*;
-use crate::inventory::host::{
-    AgentPlacement, DaemonKind, Local, Sourced, Ssh, Time, Upstream, UpstreamFrom,
-};
+use crate::inventory::host::{Local, Sourced};
+use crate::inventory::{self, InputFile};
 use crate::report::example::{following_report, silent_source, source, unsynchronised_report};
 
-fn place(line: u32) -> Place {
-    Place { file: "plant.yaml".into(), line, column: 7, length: 1 }
-}
+const PLANT: &str = "\
+fleet: plant-7
+groups:
+  servers:
+    role: server
+    time: { allow: [10.20.0.0/16] }
+    hosts:
+      ntp-a: { address: 10.20.0.11 }
+  clients:
+    role: client
+    time:
+      upstreams: [{ group: servers, iburst: true }]
+    hosts:
+      web1: { address: 10.20.1.1 }
+";
 
-fn host(name: &str, address: &str, role: Role) -> Host {
-    Host {
-        name: name.to_owned(),
-        place: place(if role == Role::Server { 12 } else { 20 }),
-        groups: vec![],
-        role: Sourced::default(role),
-        address: Sourced::default(address.to_owned()),
-        ssh: Ssh {
-            user: None,
-            port: None,
-            identity: None::<Sourced<PathBuf>>,
-            r#become: Sourced::default(true),
-            jump: None,
-            known_hosts: None,
-        },
-        agent: AgentPlacement {
-            service: Sourced::default(Service::Systemd),
-            home: Sourced::default("~/timefleet".to_owned()),
-        },
-        take_over: Sourced::default(false),
-        time: Time {
-            upstreams: vec![],
-            allow: vec![],
-            deny: vec![],
-            local: None,
-            maxdistance: None,
-            ipv4_only: Sourced::default(false),
-            ipv6_only: Sourced::default(false),
-            makestep: None,
-            rtcsync: Sourced::default(false),
-            minsources: None,
-            port: Sourced::default(if role == Role::Server { 123 } else { 0 }),
-            cmdport: Sourced::default(323),
-            control_clock: Sourced::default(true),
-            daemon: Sourced::default(DaemonKind::Agent),
-            bound: Sourced::default(Seconds(3.0)),
-            extra: vec![],
-        },
-    }
+fn named(name: &str) -> Host {
+    let file = InputFile { name: "plant.yaml".to_owned(), text: PLANT.to_owned() };
+    inventory::load(&[file], None).unwrap().host(name).unwrap().clone()
 }
 
 fn client() -> Host {
-    let mut host = host("web1", "10.20.1.1", Role::Client);
-    let from = UpstreamFrom::Group("servers".to_owned());
-    let upstream = Upstream { from, iburst: true, prefer: false, port: None, minpoll: None, maxpoll: None };
-    host.time.upstreams = vec![Sourced::written(upstream, place(21))];
-    host
+    named("web1")
 }
 
 fn server() -> Host {
-    let mut host = host("ntp-a", "10.20.0.11", Role::Server);
-    host.time.allow = vec![Sourced::written("10.20.0.0/16".parse().unwrap(), place(14))];
-    host
+    named("ntp-a")
+}
+
+/// A line of the inventory that is not in [`PLANT`].
+fn place(line: u32) -> Place {
+    Place { line, ..client().place }
 }
 
 /// A host whose conversation went well.
@@ -96,7 +68,7 @@ fn the_isolated_server_without_local_answers_as_not_synchronised() {
         [
             "source-not-synchronised | ntp-a answers as not synchronised (stratum 0), so it cannot be followed: it \
              follows nothing and has no `local` | give the `time` of ntp-a `local: { stratum: 10, orphan: true, \
-             distance: 0.1 }`, or cure its upstreams | plant.yaml:12:7"
+             distance: 0.1 }`, or cure its upstreams | plant.yaml:7:7"
         ]
     );
     assert_eq!(
@@ -104,7 +76,7 @@ fn the_isolated_server_without_local_answers_as_not_synchronised() {
         [
             "isolated-without-local | it has no upstream and no `local`, so it answers as not synchronised and nobody \
              can follow it | give its `time` either `upstreams` or `local: { stratum: 10, orphan: true, distance: 0.1 }` \
-             | plant.yaml:12:7"
+             | plant.yaml:7:7"
         ]
     );
 }
@@ -135,9 +107,9 @@ fn sources_with_unknown_address_lead_to_ipv4_only() {
     assert_eq!(
         said(&well(&client, &report), &[]),
         [
-            "unresolved | 8 sources with unknown address: the host cannot resolve it | if IPv6 is disabled on the host \
+            "unresolved | 8 sources with unknown address: their names do not resolve on the host | if IPv6 is disabled on the host \
              set `ipv4_only: true`; else check the name and the resolver there (`getent ahosts NAME`), or name the \
-             upstream by its address | plant.yaml:21:7"
+             upstream by its address | plant.yaml:11:21"
         ]
     );
 }
@@ -151,8 +123,8 @@ fn a_name_that_does_not_resolve_is_named() {
     assert_eq!(
         said(&well(&client, &report), &[]),
         [
-            "unresolved | ntp.invalid has no address: the host cannot resolve it | check the name and the resolver on \
-             the host (`getent ahostsv4 NAME`), or name the upstream by its address | plant.yaml:21:7"
+            "unresolved | ntp.invalid has no address: the name does not resolve on the host | check the name and the resolver on \
+             the host (`getent ahostsv4 NAME`), or name the upstream by its address | plant.yaml:11:21"
         ]
     );
 }
@@ -189,7 +161,7 @@ fn a_server_that_does_not_allow_the_client_is_found_out() {
         said(&well(&client, &report), &[well(&server, &server_report)]),
         [
             "not-allowed | ntp-a gives no answer (reach 0): its `allow` does not admit 192.168.7.7 | add a range with \
-             192.168.7.7 to the `allow` of ntp-a | plant.yaml:14:7"
+             192.168.7.7 to the `allow` of ntp-a | plant.yaml:5:21"
         ]
     );
     server.time.allow.push(Sourced::default("0.0.0.0/0".parse().unwrap()));
@@ -240,7 +212,7 @@ fn a_clock_that_nobody_steers_is_told_only_where_it_should_be_steered() {
         [
             "clock-left-alone | the agent watches but does not steer the clock: no CAP_SYS_TIME | give the host \
              CAP_SYS_TIME (a container shares its machine's clock: put the machine into the inventory instead), or say \
-             `time: { control_clock: false }` | plant.yaml:20:7"
+             `time: { control_clock: false }` | plant.yaml:13:7"
         ]
     );
     client.time.control_clock = Sourced::default(false);
@@ -253,7 +225,7 @@ fn a_rival_daemon_needs_a_decision() {
     let ending = Ending::Refused { rivals: vec!["chrony.service".into()], cause: "chrony.service runs".into() };
     let refused = Patient { host: &client, ending: &ending, state: ClockState::Unknown, report: None };
     let line = "rival | chrony.service keeps the time of this host, and two daemons would fight over its clock | set \
-                `take_over: true` for this host to have it stopped and disabled, or leave the host out | plant.yaml:20:7";
+                `take_over: true` for this host to have it stopped and disabled, or leave the host out | plant.yaml:13:7";
     assert_eq!(said(&refused, &[]), [line]);
     let mut report = following_report();
     report.drift = vec![Drift::Rival { unit: "chrony.service".into() }];

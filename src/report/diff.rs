@@ -35,15 +35,20 @@ pub(crate) fn render(report: &FleetReport) -> String {
 fn host_plan(text: &mut String, host: &HostResult) {
     push(text, format_args!("{TITLE}{}{TITLE:#} ({})", host.name, host.address));
     for step in &host.steps {
-        push(text, format_args!("  {}", super::words::step(step)));
+        push(text, format_args!("  {step}"));
         if let Step::Write { diff, .. } = step {
-            for line in diff.lines() {
-                let style = line_style(line);
-                push(text, format_args!("    {style}{line}{style:#}"));
-            }
+            coloured(text, diff);
         }
     }
     text.push('\n');
+}
+
+/// A unified diff, indented.
+pub(super) fn coloured(text: &mut String, diff: &str) {
+    for line in diff.lines() {
+        let style = line_style(line);
+        push(text, format_args!("    {style}{line}{style:#}"));
+    }
 }
 
 fn line_style(line: &str) -> Style {
@@ -76,6 +81,18 @@ mod tests {
         snapbox::assert_data_eq!(
             anstream::adapter::strip_str(&render(&report)).to_string(),
             snapbox::str![[r#"
+web2 (10.20.1.1)
+  write /etc/timefleet/agent.conf
+    @@ -0,0 +1 @@
+    +port 0
+  start timefleet-agent.service
+
+web3: unreachable (connect): no answer from 10.20.1.9 port 22 within 10 s
+  next: is the host up, and does a firewall drop the port?
+
+3 hosts: 1 to change, 1 as wished, 1 unreachable
+to be done: 1 write, 1 start, 0 restarts, 2 connections, 2 channels
+
 "#]]
         );
     }

@@ -117,7 +117,8 @@ impl Summary {
             }
             parts.insert(0, count(self.writes, "write"));
             parts.push(count(self.restarts, "restart"));
-            if self.uploads > 0 {
+            // A plan's agent is only there while it looks around.
+            if self.uploads > 0 && command == Command::Apply {
                 parts.push(format!("agent pushed to {}", count(self.uploads, "host")));
             }
         }

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-use timefleet_agent::report::ClockControl;
+use timefleet_agent::host::plan::Step;
+use timefleet_agent::report::{ClockControl, Drift};
 
 use super::quantity::{count, signed, span};
 use super::verdict::{ClockState, Verdict, verdict};
@@ -19,6 +20,7 @@ const CLIENTS_SHOWN: usize = 8;
 const HOSTS_SHOWN: usize = 5;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
+const TITLE: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// The whole report as styled text; write it to a stream that drops styles where they are not wanted.
@@ -64,14 +66,20 @@ fn table(command: Command, hosts: &[&HostResult], width: Option<u16>) -> String 
     };
     let change = if command == Command::Audit { "DRIFT" } else { "CHANGED" };
     let titles = ["HOST", "ROLE", "STATE", "STRATUM", "SOURCE", "OFFSET", "BOUND", "REACH", change];
-    table.set_header(titles.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    table.set_header(titles);
     for host in hosts {
         table.add_row(row(command, host));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    let mut lines = table.lines();
+    let titles = lines.next().unwrap_or_default();
+    let mut text = format!("{TITLE}{}{TITLE:#}\n", titles.trim_end());
+    for line in lines {
+        push(&mut text, format_args!("{}", line.trim_end()));
+    }
+    text
 }
 
 fn row(command: Command, host: &HostResult) -> [Cell; 9] {
@@ -146,6 +154,16 @@ fn troubles(text: &mut String, command: Command, hosts: &[&HostResult]) {
             if let Some(next) = next {
                 push(text, format_args!("  {DIM}next:{DIM:#} {next}"));
             }
+        }
+        edits(text, host);
+    }
+}
+
+/// What is different in files that somebody changed.
+fn edits(text: &mut String, host: &HostResult) {
+    for drift in host.report.iter().flat_map(|report| &report.drift) {
+        if let Drift::Changed { diff, .. } = drift {
+            super::diff::coloured(text, diff);
         }
     }
 }
@@ -222,7 +240,7 @@ fn remarks(text: &mut String, hosts: &[HostResult]) {
     }
     for host in hosts {
         for step in &host.steps {
-            if let timefleet_agent::host::plan::Step::StopRival { unit } = step {
+            if let Step::StopRival { unit } = step {
                 lines.push(format!("{}: {unit} was stopped and disabled (take_over)", host.name));
             }
         }
@@ -272,6 +290,34 @@ mod tests {
         snapbox::assert_data_eq!(
             plain(&example::troubled_fleet(), None),
             snapbox::str![[r#"
+HOST   ROLE    STATE           STRATUM  SOURCE     OFFSET   BOUND          REACH  CHANGED
+web4   client  unreachable     -        -          -        -              -      -
+db1    client  failed          -        -          -        -              -      -
+web3   client  unsynchronised  0        -          -        -              0      -
+web2   client  synced          11       ntp-a      +1.5 us  402 us of 3 s  377    -
+ntp-a  server  local           10       own clock  -        0 ns of 3 s    -      -
+web1   client  synced          11       ntp-a      +1.5 us  402 us of 3 s  377    -
+db2    client  synced          11       ntp-a      +1.5 us  402 us of 3 s  377    1 write, start
+
+web4: unreachable (connect): no answer from 10.20.1.9 port 22 within 10 s
+  next: is the host up, and does a firewall drop the port?
+db1: failed at `write /etc/timefleet/agent.conf`: no space left on device
+  next: free some space in /etc; the file there is as before
+web3: unsynchronised: ntp-b answers as not synchronised (stratum 0), so it cannot be followed
+  next: give the `time` of ntp-b `local: { stratum: 10, orphan: true, distance: 0.1 }` (plant.yaml:12:7)
+web2: drifted: /etc/timefleet/agent.conf was changed
+  next: `timefleet apply` makes it so again
+    --- on the host
+    +++ in the inventory
+    @@ -1 +1 @@
+    -maxdistance 3
+    +maxdistance 16
+
+ntp-a was asked by 2 clients: web1, 10.20.9.9
+
+7 hosts: 1 local, 3 synced, 1 unsynchronised, 1 failed, 1 unreachable
+done: 1 write, 1 start, 0 restarts, agent pushed to 1 host, 5 connections, 5 channels
+
 "#]]
         );
     }
@@ -282,6 +328,15 @@ mod tests {
         snapbox::assert_data_eq!(
             plain(&fleet(Command::Audit, hosts), None),
             snapbox::str![[r#"
+HOST   ROLE    STATE   STRATUM  SOURCE     OFFSET   BOUND          REACH  DRIFT
+ntp-a  server  local   10       own clock  -        0 ns of 3 s    -      -
+web1   client  synced  11       ntp-a      +1.5 us  402 us of 3 s  377    -
+
+ntp-a was asked by 2 clients: web1, 10.20.9.9
+
+2 hosts: 1 local, 1 synced
+nothing was changed: 2 connections, 2 channels
+
 "#]]
         );
     }

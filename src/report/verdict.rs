@@ -107,7 +107,8 @@ pub(crate) fn verdict(command: Command, host: &HostResult) -> Verdict {
 /// An upstream that does not resolve is a failure of the host or of the inventory, not of the clock.
 fn is_without_addresses(host: &HostResult) -> bool {
     host.report.as_ref().is_some_and(|report| {
-        !report.sources.is_empty() && report.sources.iter().all(|source| source.address.is_none())
+        let told = !report.sources.is_empty() || report.activity.is_some_and(|activity| activity.unresolved > 0);
+        told && report.sources.iter().all(|source| source.address.is_none())
     })
 }
 

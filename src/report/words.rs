@@ -1,23 +1,9 @@
-//! Steps and drift in a person's words.
+//! Steps and drift in a few words, for cells and lines of the report.
 
 use timefleet_agent::host::plan::Step;
 use timefleet_agent::report::Drift;
 
 use super::quantity::count;
-
-/// A step, as in `write /etc/timefleet/agent.conf`.
-pub(crate) fn step(step: &Step) -> String {
-    match step {
-        Step::StopRival { unit } => format!("stop and disable {unit}"),
-        Step::Write { path, .. } => format!("write {path}"),
-        Step::SwitchAgent { from: None, to } => format!("install {}", short(to)),
-        Step::SwitchAgent { from: Some(from), to } => format!("switch from {} to {}", short(from), short(to)),
-        Step::ReloadUnits => "reload systemd's units".to_owned(),
-        Step::Enable { service } => format!("enable {service}"),
-        Step::Start { service } => format!("start {service}"),
-        Step::Restart { service, reason } => format!("restart {service} ({reason})"),
-    }
-}
 
 /// One difference, in a few words.
 pub(crate) fn drift(drift: &Drift) -> String {
@@ -89,28 +75,9 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// `timefleet-agent-<64 hex>` with the twelve digits that a person compares.
-fn short(executable: &str) -> String {
-    match executable.rsplit_once('-') {
-        Some((name, hash)) if hash.len() == 64 && hash.is_ascii() => {
-            format!("{name}-{}", hash.get(..12).unwrap_or(hash))
-        }
-        _ => executable.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_step_reads_like_an_order() {
-        let agent = |hex: &str| format!("timefleet-agent-{}", hex.repeat(64));
-        let switch = Step::SwitchAgent { from: Some(agent("a")), to: agent("b") };
-        assert_eq!(step(&switch), "switch from timefleet-agent-aaaaaaaaaaaa to timefleet-agent-bbbbbbbbbbbb");
-        let restart = Step::Restart { service: "timefleet-agent.service".into(), reason: "new configuration".into() };
-        assert_eq!(step(&restart), "restart timefleet-agent.service (new configuration)");
-    }
 
     #[test]
     fn a_cell_says_what_kind_of_change_it_was() {
