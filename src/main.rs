@@ -2,14 +2,44 @@
 
 mod agents;
 mod cli;
+mod command;
 mod conversation;
 mod doctor;
 mod inventory;
 mod lab;
 mod lint;
+mod progress;
 mod render;
 mod report;
 mod rollout;
 mod ssh;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, ColorWhen, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.color {
+        // anstream looks at the stream and at NO_COLOR.
+        ColorWhen::Auto => anstream::ColorChoice::Auto,
+        ColorWhen::Always => anstream::ColorChoice::Always,
+        ColorWhen::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+    progress::install(cli.verbose);
+    let ended = match &cli.command {
+        Command::Apply(args) => command::fleet::apply(args),
+        Command::Plan(args) => command::fleet::plan(args),
+        Command::Audit(args) => command::fleet::audit(args),
+        Command::Validate(args) => command::validate::run(args),
+        Command::Render(args) => command::render::run(args),
+        Command::Lab(args) => command::lab::run(args),
+    };
+    ExitCode::from(ended.unwrap_or_else(|error| {
+        command::complain(&error);
+        error.exit_code()
+    }))
+}

@@ -1,1 +1,164 @@
-//! (being written)
+//! Which hosts are talked to when, how many at once, and what came of each: no host's end hides another's.
+
+mod result;
+mod waves;
+
+pub(crate) use result::results;
+pub(crate) use waves::waves;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::conversation::Conversation;
+
+/// How far a run was told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    /// Go on.
+    Not,
+    /// Start no new host, let those that are under way finish.
+    NoNewHosts,
+    /// Leave those that are under way, too.
+    Now,
+}
+
+/// What came of one host.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How.
+    pub(crate) end: End,
+    /// How long it took, waiting for its turn not counted.
+    pub(crate) elapsed: Duration,
+}
+
+/// How one host's turn ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The conversation came to its end, good or bad.
+    Talked(Conversation),
+    /// It did not.
+    Broke(Broken),
+    /// Its turn never came.
+    NotStarted,
+}
+
+/// A conversation that did not come to its end.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// The step that was under way.
+    pub(crate) step: String,
+    /// One line.
+    pub(crate) cause: String,
+    /// What to do about it, when known.
+    pub(crate) hint: Option<String>,
+}
+
+/// How many at once, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Conversations at the same time.
+    pub(crate) forks: usize,
+    /// For one host, everything included.
+    pub(crate) deadline: Duration,
+}
+
+/// Talks to `hosts` hosts wave by wave. A wave begins when every host of the one before has ended, well or not.
+///
+/// `talk` leads the conversation with the host of that index. What it returns, a panic included, is that host's end
+/// alone. The answer has one entry for every host, in the order of their indices.
+pub(crate) async fn roll_out<Talk, Told>(
+    hosts: usize,
+    waves: &[Vec<usize>],
+    limits: Limits,
+    stop: watch::Receiver<Stop>,
+    talk: Talk,
+) -> Vec<Ended>
+where
+    Talk: Fn(usize) -> Told,
+    Told: Future<Output = Result<Conversation, Broken>> + Send + 'static,
+{
+    let mut ended: Vec<Ended> =
+        (0..hosts).map(|_| Ended { end: End::NotStarted, elapsed: Duration::ZERO }).collect();
+    let forks = Arc::new(Semaphore::new(limits.forks));
+    for wave in waves {
+        let turns: Vec<(usize, JoinHandle<Ended>)> = wave
+            .iter()
+            .map(|&host| (host, tokio::spawn(turn(Arc::clone(&forks), stop.clone(), limits.deadline, talk(host)))))
+            .collect();
+        for (host, turn) in turns {
+            let end = match turn.await {
+                Ok(end) => end,
+                Err(error) => Ended { end: End::Broke(crashed(&error)), elapsed: Duration::ZERO },
+            };
+            if let Some(place) = ended.get_mut(host) {
+                *place = end;
+            }
+        }
+    }
+    ended
+}
+
+/// One host's turn: waits for a free place, then talks until the end, the deadline or the order to leave.
+async fn turn(
+    forks: Arc<Semaphore>,
+    mut stop: watch::Receiver<Stop>,
+    deadline: Duration,
+    talk: impl Future<Output = Result<Conversation, Broken>>,
+) -> Ended {
+    let place = tokio::select! {
+        biased;
+        () = told(&mut stop, Stop::NoNewHosts) => None,
+        place = forks.acquire() => place.ok(),
+    };
+    if place.is_none() {
+        return Ended { end: End::NotStarted, elapsed: Duration::ZERO };
+    }
+    let begun = Instant::now();
+    let end = tokio::select! {
+        end = tokio::time::timeout(deadline, talk) => match end {
+            Ok(Ok(conversation)) => End::Talked(conversation),
+            Ok(Err(broken)) => End::Broke(broken),
+            Err(_) => End::Broke(too_late(deadline)),
+        },
+        () = told(&mut stop, Stop::Now) => End::Broke(left_alone()),
+    };
+    Ended { end, elapsed: begun.elapsed() }
+}
+
+/// Returns when the run was told to stop at least this far; never, if nobody is left who could say so.
+async fn told(stop: &mut watch::Receiver<Stop>, how_far: Stop) {
+    if stop.wait_for(|told| *told >= how_far).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn too_late(deadline: Duration) -> Broken {
+    Broken {
+        step: "conversation".to_owned(),
+        cause: format!("not at its end after {} s", deadline.as_secs()),
+        hint: Some("run the same command again: what is done stays done; `-v` shows where it hangs".to_owned()),
+    }
+}
+
+fn left_alone() -> Broken {
+    Broken {
+        step: "conversation".to_owned(),
+        cause: "interrupted at the second Ctrl-C".to_owned(),
+        hint: Some("run the same command again: what is done stays done, no file is half-written".to_owned()),
+    }
+}
+
+fn crashed(error: &tokio::task::JoinError) -> Broken {
+    Broken {
+        step: "conversation".to_owned(),
+        cause: format!("a defect in timefleet ended it: {error}"),
+        hint: Some("please report it with the output of `-v`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

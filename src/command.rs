@@ -1,0 +1,141 @@
+//! The commands' bodies: from what was typed to an exit code.
+
+pub(crate) mod fleet;
+pub(crate) mod lab;
+pub(crate) mod render;
+pub(crate) mod validate;
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use timefleet_agent::host::desired::Desired;
+
+use crate::agents::AgentsError;
+use crate::inventory::{InputFile, Inventory};
+use crate::lab::LabError;
+use crate::lint;
+use crate::render::RenderError;
+
+/// Why a command ended without a report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// An inventory is not there or cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The kernel's words.
+        source: io::Error,
+    },
+    /// An inventory is wrong; its problems have been printed with their places.
+    #[error("{count} in {files}; nothing was touched", count = crate::report::quantity::count(*errors, "error"))]
+    Input {
+        /// How many.
+        errors: usize,
+        /// Where, as the user named the files.
+        files: String,
+    },
+    /// Hosts' files could not be made.
+    #[error("{}", lines(.0))]
+    Render(Vec<RenderError>),
+    /// There is no such host.
+    #[error("there is no host `{name}` in the inventory{}", .similar.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    NoSuchHost {
+        /// As typed.
+        name: String,
+        /// The host whose name looks most like it.
+        similar: Option<String>,
+    },
+    /// The directory of agents is not as it should be.
+    #[error(transparent)]
+    Agents(#[from] AgentsError),
+    /// No lab.
+    #[error("{0}")]
+    Lab(#[from] LabError),
+    /// The lab was stopped before it had anything to show.
+    #[error("interrupted; the lab is gone")]
+    Interrupted,
+    /// This machine does not let us work.
+    #[error("cannot start working: {0}")]
+    Runtime(#[source] io::Error),
+    /// The report could not be written.
+    #[error("cannot write the report: {0}")]
+    Output(#[source] io::Error),
+    /// The report could not be turned into JSON.
+    #[error("cannot write the report as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl CommandError {
+    /// What the program ends with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Read { .. } | Self::Input { .. } | Self::Render(_) | Self::NoSuchHost { .. } | Self::Agents(_) => 2,
+            Self::Lab(_) | Self::Interrupted | Self::Runtime(_) | Self::Output(_) | Self::Json(_) => 1,
+        }
+    }
+}
+
+fn lines(errors: &[RenderError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Reads inventories and checks them, as one. Problems are printed on standard error; errors among them are the end.
+fn checked(paths: &[PathBuf]) -> Result<Inventory, CommandError> {
+    let files = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let names = files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
+    let checked = lint::check(files, home().as_deref());
+    // Whoever closed standard error does not want to know; the exit code says it all the same.
+    let _ = checked.print(&mut anstream::stderr().lock());
+    let errors = checked.errors();
+    checked.inventory.ok_or(CommandError::Input { errors, files: names })
+}
+
+fn read(path: &Path) -> Result<InputFile, CommandError> {
+    let text = if path == Path::new("-") { stdin() } else { std::fs::read_to_string(path) };
+    let text = text.map_err(|source| CommandError::Read { path: path.to_owned(), source })?;
+    Ok(InputFile { name: path.display().to_string(), text })
+}
+
+fn stdin() -> io::Result<String> {
+    let mut text = String::new();
+    io::stdin().lock().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
+}
+
+/// What should be true of every host, in the inventory's order: rendered in parallel, every error kept.
+fn wishes(inventory: &Inventory) -> Result<Vec<Desired>, CommandError> {
+    use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+    let rendered: Vec<_> =
+        inventory.hosts.par_iter().map(|host| crate::render::render(inventory, host)).collect();
+    let mut wishes = Vec::with_capacity(rendered.len());
+    let mut errors = Vec::new();
+    for one in rendered {
+        match one {
+            Ok(wish) => wishes.push(wish),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(wishes) } else { Err(CommandError::Render(errors)) }
+}
+
+/// Says on standard error why a command ended.
+pub(crate) fn complain(error: &CommandError) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    // Whoever closed standard error does not want to know; the exit code says it all the same.
+    let _ = writeln!(anstream::stderr().lock(), "{style}error{style:#}: {error}");
+}
+
+/// Writes to standard output, colours only where they are wanted.
+fn print(text: &str) -> Result<(), CommandError> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // `timefleet audit … | head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(CommandError::Output),
+    }
+}
