@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::desk::{Asker, Desk, SourceOption, Table};
+use super::open;
 use super::reply::VERSION;
 use super::request::{LONG_NTP_DATA, LONG_SERVER_STATS, REQUEST};
 use super::wire::{
@@ -59,7 +60,7 @@ fn admit(desk: &impl Desk, asker: Asker, header: &RequestHeader, datagram: &[u8]
     }
     let permitted = match asker {
         Asker::Unix => true,
-        Asker::Udp(_) => rule.class != Class::Full && desk.opens(rule),
+        Asker::Udp(_) => rule.class != Class::Full && open::is_open(desk.open_commands(), header.number),
     };
     if !permitted {
         return Err(Status::Unauthorised);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::wire::{self, Address, SourceMatch, Status};
-use crate::config::{AccessRule, Local};
+use crate::config::{AccessRule, Local, OpenCommand};
 use crate::time::{Ppm, Seconds};
 
 /// Who asks.
@@ -88,11 +88,8 @@ pub trait Desk {
     /// A monitoring request came from somebody who may ask: a command hit, logged by address if it came over UDP.
     fn count_command(&mut self, asker: Asker);
 
-    /// May this monitoring request, which needs no more than looking, be answered over UDP? (`opencommands` of
-    /// chrony 4.7; the default opens what chrony opens by default.)
-    fn opens(&self, rule: wire::Rule) -> bool {
-        rule.class == wire::Class::Open
-    }
+    /// The reports that may be read over UDP (`opencommands`).
+    fn open_commands(&self) -> &[OpenCommand];
 
     /// MAKESTEP; false = the clock cannot be stepped (status 1).
     fn make_step(&mut self) -> bool;

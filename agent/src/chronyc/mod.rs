@@ -8,6 +8,7 @@ pub mod clients;
 pub mod desk;
 mod field;
 pub mod float;
+mod open;
 mod reply;
 pub mod report;
 mod request;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::draft::Draft;
 use super::line::{Line, Word, Wrong};
 use super::{
-    ClientLog, CommandSocket, Family, Local, MakeStep, MaxChange, UpstreamKind, subnet, suggestion,
-    unsupported, upstream,
+    ClientLog, CommandSocket, Family, Local, MakeStep, MaxChange, OpenCommand, UpstreamKind, subnet,
+    suggestion, unsupported, upstream,
 };
 use crate::time::{Ppm, Seconds};
 
@@ -37,6 +37,7 @@ const DIRECTIVES: &[&str] = &[
     "minsamples",
     "minsources",
     "noclientlog",
+    "opencommands",
     "pidfile",
     "pool",
     "port",
@@ -76,9 +77,28 @@ pub(super) fn read(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> 
             draft.config.client_log = ClientLog::Limit { bytes };
         }
         "noclientlog" => draft.config.client_log = ClientLog::Off,
+        "opencommands" => draft.config.open_commands = read_open_commands(line)?,
         _ => return Err(unknown(line.directive)),
     }
     line.end()
+}
+
+/// Replaces what is open by default; without words nothing is.
+fn read_open_commands(line: &mut Line<'_>) -> Result<Vec<OpenCommand>, Wrong> {
+    let mut open = Vec::new();
+    while let Some(word) = line.next() {
+        let lower = word.lower();
+        let Some(command) = OpenCommand::by_word(&lower) else {
+            let words = OpenCommand::ALL.map(|(word, _)| word);
+            let hint = suggestion::hint(&lower, words);
+            let all = words.join(", ");
+            return Err(word.wrong(format!("unknown report '{}'{hint} (there are {all})", word.text)));
+        };
+        if !open.contains(&command) {
+            open.push(command);
+        }
+    }
+    Ok(open)
 }
 
 fn read_local(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> {

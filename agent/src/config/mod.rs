@@ -3,6 +3,7 @@
 mod directive;
 mod draft;
 mod line;
+mod open_command;
 mod subnet;
 mod suggestion;
 mod text;
@@ -15,6 +16,7 @@ mod tests;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+pub use self::open_command::OpenCommand;
 use crate::time::{Ppm, Seconds};
 
 /// Everything a configuration file can say. Defaults are those of chrony.conf(5).
@@ -72,6 +74,8 @@ pub struct Config {
     pub pid_file: Option<PathBuf>,
     /// `clientloglimit` and `noclientlog`.
     pub client_log: ClientLog,
+    /// `opencommands`: the reports that hosts may read over UDP.
+    pub open_commands: Vec<OpenCommand>,
 }
 
 impl Default for Config {
@@ -103,6 +107,7 @@ impl Default for Config {
             drift_file: None,
             pid_file: None,
             client_log: ClientLog::default(),
+            open_commands: OpenCommand::USUAL.to_vec(),
         }
     }
 }

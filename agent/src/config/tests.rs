@@ -33,6 +33,18 @@ fn an_empty_file_is_the_manual_pages_defaults() {
 }
 
 #[test]
+fn opencommands_replaces_what_is_open() {
+    assert_eq!(read("opencommands").open_commands, []);
+    let open = read("opencommands tracking Clients clients").open_commands;
+    assert_eq!(open, [OpenCommand::Tracking, OpenCommand::Clients]);
+    assert_eq!(
+        complaints("opencommands client"),
+        "agent.conf:1:14: unknown report 'client'; did you mean 'clients'? (there are activity, authdata, clients, \
+         manual, ntpdata, rtcdata, selectdata, serverstats, smoothing, sourcename, sources, sourcestats, tracking)\n"
+    );
+}
+
+#[test]
 fn the_notebooks_server_for_an_isolated_site() {
     let config = read(
         "# the operator's notebook\n\
@@ -298,6 +310,10 @@ fn limit() -> impl Strategy<Value = Option<u32>> {
     prop::option::of(0..=2_147_483_647_u32)
 }
 
+fn open_commands() -> impl Strategy<Value = Vec<OpenCommand>> {
+    prop::sample::subsequence(OpenCommand::ALL.map(|(_, command)| command).to_vec(), 0..=13)
+}
+
 prop_compose! {
     fn thinking()(
         upstreams in prop::collection::vec(upstream(), 0..4),
@@ -333,13 +349,13 @@ prop_compose! {
             (any::<u16>(), any::<u16>(), prop::option::of(1..=u16::MAX)),
         (bind_addresses, bind_acquisition_addresses, bind_command_addresses) in
             (addresses(), addresses(), addresses()),
-        (command_socket, drift_file, pid_file, client_log) in
-            (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log()),
+        (command_socket, drift_file, pid_file, client_log, open_commands) in
+            (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
     ) -> Config {
         Config {
             access, command_access, port, command_port, acquisition_port, bind_addresses,
             bind_acquisition_addresses, bind_command_addresses, command_socket, drift_file, pid_file, client_log,
-            ..thinking
+            open_commands, ..thinking
         }
     }
 }

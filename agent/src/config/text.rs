@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::{
-    AccessRule, ClientLog, CommandSocket, Config, Family, Local, MakeStep, MaxChange, Subnet, Upstream,
-    UpstreamKind,
+    AccessRule, ClientLog, CommandSocket, Config, Family, Local, MakeStep, MaxChange, OpenCommand, Subnet,
+    Upstream, UpstreamKind,
 };
 
 impl fmt::Display for Config {
@@ -82,6 +82,10 @@ impl Config {
             if let Some(path) = path {
                 writeln!(f, "{name} {}", path.display())?;
             }
+        }
+        if self.open_commands != OpenCommand::USUAL {
+            let words: Vec<String> = self.open_commands.iter().map(|command| format!(" {command}")).collect();
+            writeln!(f, "opencommands{}", words.concat())?;
         }
         match self.client_log {
             ClientLog::Off => writeln!(f, "noclientlog"),

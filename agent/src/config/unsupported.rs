@@ -45,7 +45,6 @@ const REASONS: &[(&[&str], &str)] = &[
     (&["ntpsigndsocket"], "replies are not signed for Samba"),
     (&["cmdratelimit", "ratelimit"], "replies are not rate-limited; narrow 'allow' instead"),
     (&["smoothtime"], "served time is the host's own time"),
-    (&["opencommands"], "the set of commands open over UDP is fixed"),
     (
         &["hwclockfile", "rtcautotrim", "rtcdevice", "rtcfile", "rtconutc"],
         "the real-time clock is left to the kernel; write 'rtcsync'",

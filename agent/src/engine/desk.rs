@@ -8,7 +8,7 @@ use crate::chronyc;
 use crate::chronyc::desk::{Asker, Desk, Table};
 use crate::chronyc::wire::{self, Address};
 use crate::client_log::{Outcome, Service};
-use crate::config::{AccessRule, MakeStep};
+use crate::config::{AccessRule, MakeStep, OpenCommand};
 use crate::history::Sample;
 use crate::packet::{Mode, RefId, leap_bits};
 use crate::reference::Reference;
@@ -314,6 +314,10 @@ impl Desk for EngineDesk<'_> {
             }
             Asker::Unix => self.engine.clients.count_local_command(),
         }
+    }
+
+    fn open_commands(&self) -> &[OpenCommand] {
+        &self.engine.config.open_commands
     }
 
     fn make_step(&mut self) -> bool {

@@ -10,7 +10,7 @@ use timefleet_agent::chronyc::wire::{
     Address, Change, MakeStepRule, Network, Reply, ReplyHeader, Request, RequestHeader, SelectOptions,
     SourceMatch, Status,
 };
-use timefleet_agent::config::{AccessRule, Subnet};
+use timefleet_agent::config::{AccessRule, OpenCommand, Subnet};
 use timefleet_agent::time::Seconds;
 
 use super::desk::TestDesk;
@@ -59,6 +59,24 @@ fn a_desk_that_knows_what_chronyd_knew_gives_the_same_bytes() {
         }
     }
     assert!(compared > 1_500, "{compared}");
+}
+
+/// The recorded daemon had `opencommands serverstats ntpdata tracking`.
+#[test]
+fn what_opencommands_opens_and_closes_over_udp_is_what_chronyd_opens_and_closes() {
+    let mut compared = 0;
+    for vector in vectors("opencommands") {
+        let Some(expected) = vector.answered() else { continue };
+        let expected = ReplyHeader::take(&expected).unwrap().status;
+        let mut desk = TestDesk::new();
+        desk.open = vec![OpenCommand::Serverstats, OpenCommand::Ntpdata, OpenCommand::Tracking];
+        let given = answer(&mut desk, LOOPBACK, &vector.sent()).unwrap();
+        let given = ReplyHeader::take(&given).unwrap().status;
+        let refused = Status::Unauthorised;
+        assert_eq!(given == refused, expected == refused, "{}: {given:?}, not {expected:?}", vector.name);
+        compared += 1;
+    }
+    assert!(compared > 5, "{compared}");
 }
 
 #[test]

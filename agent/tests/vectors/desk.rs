@@ -7,7 +7,7 @@ use timefleet_agent::chronyc::clients::clients;
 use timefleet_agent::chronyc::desk::{Asker, Desk, SourceOption, Table};
 use timefleet_agent::chronyc::wire::{self, Address, Reply, SourceMatch, Status};
 use timefleet_agent::client_log::{ClientLog, Outcome, Service};
-use timefleet_agent::config::{self, AccessRule};
+use timefleet_agent::config::{self, AccessRule, OpenCommand};
 use timefleet_agent::time::{Mono, Seconds};
 
 /// Answers every question with `says`, if that fits the question; else with "no such source".
@@ -17,6 +17,7 @@ pub(crate) struct TestDesk {
     pub ntp_access: Access,
     pub command_access: Access,
     pub log: ClientLog,
+    pub open: Vec<OpenCommand>,
     pub done: Vec<String>,
 }
 
@@ -28,6 +29,7 @@ impl TestDesk {
             ntp_access: Access::default(),
             command_access: Access::default(),
             log: ClientLog::new(config::ClientLog::Limit { bytes: 524_288 }, 1),
+            open: OpenCommand::USUAL.to_vec(),
             done: Vec::new(),
         }
     }
@@ -73,6 +75,9 @@ macro_rules! says {
 }
 
 impl Desk for TestDesk {
+    fn open_commands(&self) -> &[OpenCommand] {
+        &self.open
+    }
     fn tracking(&self) -> wire::Tracking {
         says!(self, Reply::Tracking(body) => body.clone()).unwrap_or_else(|| self.tracking.clone())
     }
