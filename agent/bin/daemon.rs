@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use timefleet_agent::engine::{
     Action, Correction, Drift, Engine, ExchangeId, Stamp, StampedBy, Standing, Transport,
 };
-use timefleet_agent::time::{Mono, Seconds};
+use timefleet_agent::time::{Mono, Ppm, Seconds};
 
 use crate::clock::Clock;
 use crate::command_socket::CommandSocket;
@@ -41,6 +41,8 @@ pub(crate) struct Daemon {
     pub(crate) resolver: Resolver,
     pub(crate) inbox: Inbox,
     pub(crate) drift_file: Option<PathBuf>,
+    /// What the clock's frequency goes back to at the end: one correction is no reason to change it.
+    pub(crate) restore: Option<Ppm>,
     pub(crate) past: Past,
 }
 
@@ -96,7 +98,10 @@ impl Daemon {
         self.engine.handle_shutdown(self.clock.now());
         while let Some(action) = self.engine.poll_action() {
             match action {
-                Action::Correct(wish) => self.correct(&wish),
+                Action::Correct(wish) => {
+                    let frequency = self.restore.unwrap_or(wish.frequency);
+                    self.correct(&Correction { frequency, ..wish });
+                }
                 Action::SaveDrift(drift) => self.save_drift(drift),
                 Action::Log { level, text } => self.log.write(level, &text),
                 Action::Send { .. }

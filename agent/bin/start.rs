@@ -190,6 +190,7 @@ fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockC
         inbox: Inbox::new(),
         // A single correction has learned nothing about the frequency that is worth keeping.
         drift_file: drift_file.filter(|_| !options.once),
+        restore: options.once.then_some(found.frequency),
         past: Past::default(),
     };
     Ok((daemon, found.control))
