@@ -216,12 +216,7 @@ impl Engine {
     }
 
     /// A lookup ended.
-    pub fn handle_resolved(
-        &mut self,
-        _now: Moment,
-        _lookup: LookupId,
-        _result: Result<Vec<IpAddr>, String>,
-    ) {
+    pub fn handle_resolved(&mut self, _now: Moment, _lookup: LookupId, _result: Result<Vec<IpAddr>, String>) {
         unimplemented!("being written")
     }
 
