@@ -8,9 +8,10 @@ mod tests;
 
 use std::time::Duration;
 
-use timefleet_agent::host::message::{Event, Outcome, Request};
+use timefleet_agent::host::message::{Event, GO_ON, Outcome, Request};
 
 use crate::agents::{AgentBinary, Agents};
+use crate::curtain::Curtain;
 use crate::ssh::{Channel, Exit, Session, SshError, Target};
 use bootstrap::{Answer, COMMAND, COMMAND_WITH_SUDO, Greeting, Place, SCRIPT};
 pub(crate) use error::ConversationError;
@@ -67,8 +68,9 @@ pub(crate) enum Progress {
     Event(Event),
 }
 
-/// Leads the conversation with one host to its end, within `deadline` for all of it. Whatever happens, the session is
-/// closed afterwards, and the host cleans up behind a conversation that broke.
+/// Leads the conversation with one host to its end, within `deadline` for all of it but the time that it lingers behind
+/// the curtain. Whatever happens, the session is closed afterwards, and the host cleans up behind a conversation that
+/// broke.
 ///
 /// # Errors
 /// [`ConversationError`]. A step that failed on the host is no error but an [`Outcome::Failed`].
@@ -77,19 +79,21 @@ pub(crate) async fn converse(
     agents: &dyn AgentSource,
     request: Request,
     deadline: Duration,
+    curtain: Curtain,
     watch: impl FnMut(Progress) + Send,
 ) -> Result<Conversation, ConversationError> {
     let mut step = "connect";
-    let talk = Talk { target, agents, request, watch, step: &mut step };
-    match tokio::time::timeout(deadline, talk.lead()).await {
-        Ok(Ok(conversation)) => Ok(conversation),
+    let patience = curtain.patience();
+    let talk = Talk { target, agents, request, curtain, watch, step: &mut step };
+    match patience.limit(deadline, talk.lead()).await {
+        Some(Ok(conversation)) => Ok(conversation),
         // An error that SSH itself cannot place happened in the step that was under way.
-        Ok(Err(ConversationError::Ssh { source, .. })) => {
+        Some(Err(ConversationError::Ssh { source, .. })) => {
             let step = if step == "connect" { source.step() } else { step };
             Err(ConversationError::Ssh { step, source })
         }
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(ConversationError::Deadline { step, after: deadline }),
+        Some(Err(error)) => Err(error),
+        None => Err(ConversationError::Deadline { step, after: deadline }),
     }
 }
 
@@ -104,6 +108,7 @@ struct Talk<'a, W> {
     target: &'a Target,
     agents: &'a dyn AgentSource,
     request: Request,
+    curtain: Curtain,
     watch: W,
     step: &'a mut &'static str,
 }
@@ -258,6 +263,11 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
             match serde_json::from_str(&line).map_err(|_| garbled(&line))? {
                 _ if outcome.is_some() => return Err(garbled(&line)),
                 Event::Finished { outcome: last } => outcome = Some(last),
+                Event::Settled => {
+                    (self.watch)(Progress::Event(Event::Settled));
+                    self.curtain.raised().await;
+                    channel.send(GO_ON.to_vec()).await?;
+                }
                 event => (self.watch)(Progress::Event(event)),
             }
         }

@@ -4,6 +4,7 @@ mod agents;
 mod cli;
 mod command;
 mod conversation;
+mod curtain;
 mod doctor;
 mod inventory;
 mod lab;

@@ -10,10 +10,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::conversation::Conversation;
+use crate::curtain::{Curtain, Place};
 
 /// How far a run was told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +67,8 @@ pub(crate) struct Limits {
     pub(crate) deadline: Duration,
 }
 
-/// Talks to `hosts` hosts wave by wave. A wave begins when every host of the one before has ended, well or not.
+/// Talks to `hosts` hosts wave by wave. A wave begins when every host of the one before has ended, well or not, or
+/// lingers behind its [`Curtain`]; the curtain rises when the last wave is through.
 ///
 /// `talk` leads the conversation with the host of that index. What it returns, a panic included, is that host's end
 /// alone. The answer has one entry for every host, in the order of their indices.
@@ -78,55 +80,81 @@ pub(crate) async fn roll_out<Talk, Told>(
     talk: Talk,
 ) -> Vec<Ended>
 where
-    Talk: Fn(usize) -> Told,
+    Talk: Fn(usize, Curtain) -> Told + Clone + Send + 'static,
     Told: Future<Output = Result<Conversation, Broken>> + Send + 'static,
 {
     let mut ended: Vec<Ended> =
         (0..hosts).map(|_| Ended { end: End::NotStarted, elapsed: Duration::ZERO }).collect();
     let forks = Arc::new(Semaphore::new(limits.forks));
+    let (raise, up) = watch::channel(false);
+    let mut turns: Vec<(usize, JoinHandle<Ended>)> = Vec::new();
     for wave in waves {
-        let turns: Vec<(usize, JoinHandle<Ended>)> = wave
-            .iter()
-            .map(|&host| (host, tokio::spawn(turn(Arc::clone(&forks), stop.clone(), limits.deadline, talk(host)))))
-            .collect();
-        for (host, turn) in turns {
-            let end = match turn.await {
-                Ok(end) => end,
-                Err(error) => Ended { end: End::Broke(crashed(&error)), elapsed: Duration::ZERO },
-            };
-            if let Some(place) = ended.get_mut(host) {
-                *place = end;
-            }
+        let mut unsettled = Vec::new();
+        for &host in wave {
+            let (settled, heard) = oneshot::channel();
+            let turn =
+                Turn { forks: Arc::clone(&forks), stop: stop.clone(), limits, up: up.clone(), settled };
+            let talk = talk.clone();
+            turns.push((host, tokio::spawn(turn.take(move |curtain| talk(host, curtain)))));
+            unsettled.push(heard);
+        }
+        for heard in unsettled {
+            // Said or dropped: this host holds nobody up any more.
+            let _ = heard.await;
+        }
+    }
+    raise.send_replace(true);
+    for (host, turn) in turns {
+        let end = match turn.await {
+            Ok(end) => end,
+            Err(error) => Ended { end: End::Broke(crashed(&error)), elapsed: Duration::ZERO },
+        };
+        if let Some(place) = ended.get_mut(host) {
+            *place = end;
         }
     }
     ended
 }
 
-/// One host's turn: waits for a free place, then talks until the end, the deadline or the order to leave.
-async fn turn(
+/// One host's turn.
+struct Turn {
     forks: Arc<Semaphore>,
-    mut stop: watch::Receiver<Stop>,
-    deadline: Duration,
-    talk: impl Future<Output = Result<Conversation, Broken>>,
-) -> Ended {
-    let place = tokio::select! {
-        biased;
-        () = told(&mut stop, Stop::NoNewHosts) => None,
-        place = forks.acquire() => place.ok(),
-    };
-    if place.is_none() {
-        return Ended { end: End::NotStarted, elapsed: Duration::ZERO };
+    stop: watch::Receiver<Stop>,
+    limits: Limits,
+    up: watch::Receiver<bool>,
+    settled: oneshot::Sender<()>,
+}
+
+impl Turn {
+    /// Waits for a free place, then talks until the end, the deadline or the order to leave.
+    async fn take<Told>(mut self, talk: impl FnOnce(Curtain) -> Told) -> Ended
+    where
+        Told: Future<Output = Result<Conversation, Broken>>,
+    {
+        let permit = tokio::select! {
+            biased;
+            () = told(&mut self.stop, Stop::NoNewHosts) => None,
+            permit = self.forks.acquire_owned() => permit.ok(),
+        };
+        let Some(permit) = permit else {
+            return Ended { end: End::NotStarted, elapsed: Duration::ZERO };
+        };
+        let begun = Instant::now();
+        // Kept until the end, whatever the conversation does with its own.
+        let place = Place::new(permit, self.settled);
+        let curtain = Curtain::new(self.up, place.clone());
+        let (patience, deadline) = (curtain.patience(), self.limits.deadline);
+        let end = tokio::select! {
+            end = patience.limit(deadline, talk(curtain)) => match end {
+                Some(Ok(conversation)) => End::Talked(conversation),
+                Some(Err(broken)) => End::Broke(broken),
+                None => End::Broke(too_late(deadline)),
+            },
+            () = told(&mut self.stop, Stop::Now) => End::Broke(left_alone()),
+        };
+        drop(place);
+        Ended { end, elapsed: begun.elapsed() }
     }
-    let begun = Instant::now();
-    let end = tokio::select! {
-        end = tokio::time::timeout(deadline, talk) => match end {
-            Ok(Ok(conversation)) => End::Talked(conversation),
-            Ok(Err(broken)) => End::Broke(broken),
-            Err(_) => End::Broke(too_late(deadline)),
-        },
-        () = told(&mut stop, Stop::Now) => End::Broke(left_alone()),
-    };
-    Ended { end, elapsed: begun.elapsed() }
 }
 
 /// Returns when the run was told to stop at least this far; never, if nobody is left who could say so.
@@ -140,7 +168,9 @@ fn too_late(deadline: Duration) -> Broken {
     Broken {
         step: "conversation".to_owned(),
         cause: format!("not at its end after {} s", deadline.as_secs()),
-        hint: Some("run the same command again: what is done stays done; `-v` shows where it hangs".to_owned()),
+        hint: Some(
+            "run the same command again: what is done stays done; `-v` shows where it hangs".to_owned(),
+        ),
     }
 }
 

@@ -111,6 +111,8 @@ pub struct Association {
     next_poll: Mono,
     /// Above 1 the interval doubles, below -1 it halves.
     poll_score: f64,
+    /// Samples thrown away one after the other because of their delay.
+    slow_in_a_row: u32,
 }
 
 /// What a poll gives to send.
@@ -148,6 +150,7 @@ impl Association {
             burst: upstream.iburst.then_some(INITIAL_BURST),
             next_poll: first,
             poll_score: 0.0,
+            slow_in_a_row: 0,
             upstream,
         }
     }
@@ -302,11 +305,17 @@ impl Association {
             if header.stratum > 1 && arrival.local.map(RefId::of_address) == Some(header.ref_id) {
                 return Err(Rejection::Loop);
             }
-            filter::judge(&self.upstream, &self.history, context.prior, &sample)
+            filter::judge(&self.upstream, &self.history, context.prior, self.slow_in_a_row, &sample)
         });
         if let (Err(rejection), Some(reply)) = (result, &mut self.reply) {
             reply.flags = rejection.flags();
         }
+        self.slow_in_a_row = match result {
+            Err(Rejection::MaxDelayRatio | Rejection::MaxDelayDevRatio) => {
+                self.slow_in_a_row.saturating_add(1)
+            }
+            _ => 0,
+        };
         result?;
         self.accept(sample, context.prior);
         Ok(())

@@ -67,15 +67,25 @@ impl Rejection {
     }
 }
 
-/// The tests that hold a sample against the source's options and its earlier samples.
+/// Fewer samples than this say nothing about what is usual for a source.
+const FEWEST_SAMPLES: usize = 6;
+/// So many slow round trips in a row are no outliers: the path has changed.
+const PATIENCE: u32 = 4;
+
+/// The tests that hold a sample against the source's options and its earlier samples. `rejected` = how many samples
+/// before this one were thrown away in a row because of their delay.
 pub fn judge(
     upstream: &Upstream,
     history: &History,
     prior: SlopePrior,
+    rejected: u32,
     sample: &Sample,
 ) -> Result<(), Rejection> {
     if sample.delay > upstream.max_delay {
         return Err(Rejection::MaxDelay);
+    }
+    if history.len() < FEWEST_SAMPLES || rejected >= PATIENCE {
+        return Ok(());
     }
     let Some(shortest) = history.min_delay() else { return Ok(()) };
     if upstream.max_delay_ratio > 0.0 && sample.delay > shortest * upstream.max_delay_ratio {
@@ -138,7 +148,7 @@ mod tests {
     #[test]
     fn a_slow_round_trip_is_rejected_by_its_name() {
         let upstream = upstream("server a maxdelay 0.5 maxdelayratio 3");
-        let judge = |delay: f64| judge(&upstream, &history(), PRIOR, &sample(512.0, 0.0, delay));
+        let judge = |delay: f64| judge(&upstream, &history(), PRIOR, 0, &sample(512.0, 0.0, delay));
         assert_eq!(judge(0.001), Ok(()));
         assert_eq!(judge(0.6), Err(Rejection::MaxDelay));
         assert_eq!(judge(0.1), Err(Rejection::MaxDelayRatio));
@@ -149,9 +159,25 @@ mod tests {
         let upstream = upstream("server a");
         let history = history();
         assert_eq!(
-            judge(&upstream, &history, PRIOR, &sample(512.0, 0.02, 0.05)),
+            judge(&upstream, &history, PRIOR, 0, &sample(512.0, 0.02, 0.05)),
             Err(Rejection::MaxDelayDevRatio)
         );
-        assert_eq!(judge(&upstream, &history, PRIOR, &sample(512.0, 0.5, 0.05)), Ok(()));
+        assert_eq!(judge(&upstream, &history, PRIOR, 0, &sample(512.0, 0.5, 0.05)), Ok(()));
+    }
+
+    #[test]
+    fn a_path_that_became_longer_is_accepted_after_a_few_samples() {
+        let (upstream, history) = (upstream("server a"), history());
+        let longer = sample(512.0, 0.0, 0.05);
+        assert_eq!(judge(&upstream, &history, PRIOR, 3, &longer), Err(Rejection::MaxDelayDevRatio));
+        assert_eq!(judge(&upstream, &history, PRIOR, 4, &longer), Ok(()));
+    }
+
+    #[test]
+    fn the_first_samples_decide_nothing_about_what_is_usual() {
+        let upstream = upstream("server a");
+        let mut history = History::new(0, 0);
+        history.add(sample(0.0, 0.0, 1e-5), PRIOR);
+        assert_eq!(judge(&upstream, &history, PRIOR, 0, &sample(2.0, 1e-5, 5e-5)), Ok(()));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use timefleet_agent::host::desired::{Daemon, Desired, Layout};
-use timefleet_agent::host::message::{Event, Mode, Outcome, PROTOCOL, Request};
+use timefleet_agent::host::message::{Event, GO_ON, Mode, Outcome, PROTOCOL, Request};
 use timefleet_agent::host::plan::Step;
 use timefleet_agent::report::{Drift, HostReport};
 use timefleet_agent::time::Seconds;
@@ -75,7 +75,7 @@ impl Home {
     }
 
     fn wish(&self, mode: Mode, desired: Desired) -> Ending {
-        let request = Request { protocol: PROTOCOL, mode, desired, wait: Seconds(20.0) };
+        let request = Request { protocol: PROTOCOL, mode, desired, wait: Seconds(20.0), linger: false };
         self.say(&self.at("bin").join(&self.agent), &["host"], &serde_json::to_string(&request).unwrap())
     }
 
@@ -95,7 +95,7 @@ impl Home {
         let steps = events.into_iter().filter_map(|event| match event {
             Event::Step { step } => Some(step),
             Event::Waiting { .. } => None,
-            Event::Finished { .. } => panic!("two ends: {text}"),
+            Event::Settled | Event::Finished { .. } => panic!("not its turn: {text}"),
         });
         Ending { announced: steps.collect(), outcome }
     }
@@ -208,8 +208,13 @@ fn an_ephemeral_far_end_leaves_no_trace() {
     let staging = home.place.path().join("timefleet-Xy12");
     fs::create_dir(&staging).unwrap();
     fs::copy(built(), staging.join("agent")).unwrap();
-    let request =
-        Request { protocol: PROTOCOL, mode: Mode::Plan, desired: home.desired(), wait: Seconds::ZERO };
+    let request = Request {
+        protocol: PROTOCOL,
+        mode: Mode::Plan,
+        desired: home.desired(),
+        wait: Seconds::ZERO,
+        linger: false,
+    };
 
     let ending =
         home.say(&staging.join("agent"), &["host", "--ephemeral"], &serde_json::to_string(&request).unwrap());
@@ -338,8 +343,13 @@ fn a_daemon_that_ends_at_once_is_quoted() {
     fs::rename(&script, &far_end).unwrap();
     fs::write(&script, "#!/bin/sh\necho 'cannot bind 127.0.0.1:323: Address in use' >&2\nexit 1\n").unwrap();
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-    let request =
-        Request { protocol: PROTOCOL, mode: Mode::Apply, desired: home.desired(), wait: Seconds(20.0) };
+    let request = Request {
+        protocol: PROTOCOL,
+        mode: Mode::Apply,
+        desired: home.desired(),
+        wait: Seconds(20.0),
+        linger: false,
+    };
 
     let ending = home.say(&far_end, &["host"], &serde_json::to_string(&request).unwrap());
 
@@ -349,6 +359,33 @@ fn a_daemon_that_ends_at_once_is_quoted() {
     assert_eq!(done, home.first_steps()[..2]);
     assert_eq!(report.unwrap().drift, [Drift::Stopped { service: "timefleet-agent".to_owned() }]);
     assert_eq!(hint.unwrap(), format!("more is in {} on the host", home.shown("run/agent.log")));
+}
+
+#[test]
+fn a_host_that_lingers_reports_when_it_is_told_to() {
+    let home = Home::new();
+    let request = Request {
+        protocol: PROTOCOL,
+        mode: Mode::Apply,
+        desired: home.desired(),
+        wait: Seconds(20.0),
+        linger: true,
+    };
+    let mut child = spawn(&home.at("bin").join(&home.agent), &["host"], home.place.path());
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{}", serde_json::to_string(&request).unwrap()).unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| {
+        let line = line.unwrap();
+        serde_json::from_str::<Event>(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    });
+
+    assert!(events.any(|event| event == Event::Settled));
+    stdin.write_all(GO_ON).unwrap();
+    let last = events.next().unwrap();
+
+    assert!(matches!(last, Event::Finished { outcome: Outcome::Done { report: Some(_), .. } }), "{last:?}");
+    assert_eq!(events.next(), None);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
@@ -391,7 +428,13 @@ fn a_request_that_is_none_is_answered_too() {
     assert_eq!(step, "read the request");
     assert!(cause.starts_with("it is not a request: expected value at line 1 column 1"), "{cause}");
 
-    let request = Request { protocol: 99, mode: Mode::Plan, desired: home.desired(), wait: Seconds::ZERO };
+    let request = Request {
+        protocol: 99,
+        mode: Mode::Plan,
+        desired: home.desired(),
+        wait: Seconds::ZERO,
+        linger: false,
+    };
     let other = home.say(built(), &["host"], &serde_json::to_string(&request).unwrap());
     assert_eq!(other.failed(), ("read the request", "the controller speaks protocol 99, this agent 1"));
 }

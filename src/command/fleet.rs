@@ -15,6 +15,7 @@ use super::CommandError;
 use crate::agents::Agents;
 use crate::cli::{ApplyArgs, FleetArgs, Output};
 use crate::conversation::{self, Conversation, ConversationError, Progress};
+use crate::curtain::Curtain;
 use crate::inventory::Inventory;
 use crate::inventory::host::Host;
 use crate::progress::{Board, Line};
@@ -89,11 +90,12 @@ pub(crate) async fn run(
     let limits = Limits { forks: options.forks, deadline: deadline + GRACE };
     let board = Board::on_stderr();
     let started = now();
-    let ended = rollout::roll_out(pairs.len(), &waves, limits, stop.clone(), |index| {
-        let (pairs, options) = (Arc::clone(&pairs), options.clone());
+    let (talked, talk_options) = (Arc::clone(&pairs), options.clone());
+    let ended = rollout::roll_out(pairs.len(), &waves, limits, stop.clone(), move |index, curtain| {
+        let (pairs, options) = (Arc::clone(&talked), talk_options.clone());
         async move {
             match pairs.get(index) {
-                Some((host, wish)) => one_host(host, wish, &options, deadline, board).await,
+                Some((host, wish)) => one_host(host, wish, &options, deadline, curtain, board).await,
                 None => Err(Broken { step: "conversation".into(), cause: "no such host".into(), hint: None }),
             }
         }
@@ -126,10 +128,11 @@ async fn one_host(
     wish: &Desired,
     options: &Options,
     deadline: Duration,
+    curtain: Curtain,
     board: Board,
 ) -> Result<Conversation, Broken> {
     let mut line = board.line(&host.name);
-    let ended = converse(host, wish, options, deadline, &mut line).await;
+    let ended = converse(host, wish, options, deadline, curtain, &mut line).await;
     match &ended {
         Ok(talk) => line.say(&ending(&talk.outcome), ""),
         Err(broken) => line.say(&format!("{}: {}", broken.step, broken.cause), ""),
@@ -142,6 +145,7 @@ async fn converse(
     wish: &Desired,
     options: &Options,
     deadline: Duration,
+    curtain: Curtain,
     line: &mut Line,
 ) -> Result<Conversation, Broken> {
     let mut target = Target::of(host).await?;
@@ -152,12 +156,15 @@ async fn converse(
         Command::Audit => Mode::Audit,
     };
     let wait = Seconds(options.wait.as_secs_f64());
-    let request = Request { protocol: PROTOCOL, mode, desired: wish.clone(), wait };
-    let talk = conversation::converse(&target, options.agents.as_ref(), request, deadline, |progress| {
+    // Who its clients are is known when they have had their turn.
+    let linger = wish.serves && mode == Mode::Apply;
+    let request = Request { protocol: PROTOCOL, mode, desired: wish.clone(), wait, linger };
+    let watch = |progress: Progress| {
         let (words, detail) = words(&progress);
         line.say(&words, &detail);
-    });
-    Ok(talk.await?)
+    };
+    let agents = options.agents.as_ref();
+    Ok(conversation::converse(&target, agents, request, deadline, curtain, watch).await?)
 }
 
 impl From<SshError> for Broken {
@@ -182,6 +189,7 @@ fn words(progress: &Progress) -> (String, String) {
         Progress::Event(Event::Waiting { waited, tracking }) => {
             ("wait for the clock".to_owned(), waiting(*waited, tracking.as_ref()))
         }
+        Progress::Event(Event::Settled) => ("wait for the rest of the fleet".to_owned(), String::new()),
         Progress::Event(Event::Finished { outcome }) => (ending(outcome), String::new()),
     }
 }

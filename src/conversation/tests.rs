@@ -6,14 +6,17 @@ mod script;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use timefleet_agent::host::desired::{Daemon, Desired, Layout};
 use timefleet_agent::host::message::{Event, Mode, Outcome, PROTOCOL, Request};
 use timefleet_agent::time::Seconds;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{AgentSource, Conversation, ConversationError, Progress, converse};
 use crate::agents::AgentBinary;
+use crate::curtain::{Curtain, Place};
 use crate::ssh::Target;
 use crate::ssh::sshd::Sshd;
 
@@ -60,6 +63,13 @@ impl AgentSource for One {
     }
 }
 
+/// Nobody else to wait for.
+fn curtain() -> Curtain {
+    let (_, up) = watch::channel(true);
+    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    Curtain::new(up, Place::new(permit, oneshot::channel().0))
+}
+
 fn request(mode: Mode, bin_dir: &Path) -> Request {
     let layout = Layout {
         bin_dir: bin_dir.display().to_string(),
@@ -77,7 +87,7 @@ fn request(mode: Mode, bin_dir: &Path) -> Request {
         serves: true,
         bound: Seconds(3.0),
     };
-    Request { protocol: PROTOCOL, mode, desired, wait: Seconds(5.0) }
+    Request { protocol: PROTOCOL, mode, desired, wait: Seconds(5.0), linger: false }
 }
 
 async fn apply(
@@ -85,7 +95,7 @@ async fn apply(
     agent: AgentBinary,
     bin_dir: &Path,
 ) -> Result<Conversation, ConversationError> {
-    converse(target, &One(agent), request(Mode::Apply, bin_dir), DEADLINE, |_| {}).await
+    converse(target, &One(agent), request(Mode::Apply, bin_dir), DEADLINE, curtain(), |_| {}).await
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -107,7 +117,8 @@ async fn the_first_apply_uploads_and_the_second_does_not_over_one_connection_and
     let mut seen = Vec::new();
     let one = One(agent.clone());
     let first =
-        converse(&target, &one, request(Mode::Apply, &bin_dir), DEADLINE, |step| seen.push(step)).await;
+        converse(&target, &one, request(Mode::Apply, &bin_dir), DEADLINE, curtain(), |step| seen.push(step))
+            .await;
     assert_eq!(
         first.unwrap(),
         Conversation { outcome: done(), uploaded: Some(2_000_000), connections: 1, channels: 1 }
@@ -151,7 +162,8 @@ async fn plan_and_audit_leave_nothing_on_the_host() {
     let agent = agent(&format!("echo \"$0\" > {}\n{EPHEMERAL}\n{FINISHED}", sshd.path("started").display()));
     for mode in [Mode::Plan, Mode::Audit] {
         let one = One(agent.clone());
-        let conversation = converse(&target, &one, request(mode, &bin_dir), DEADLINE, |_| {}).await.unwrap();
+        let conversation =
+            converse(&target, &one, request(mode, &bin_dir), DEADLINE, curtain(), |_| {}).await.unwrap();
         assert_eq!(conversation.uploaded, Some(2_000_000), "{mode:?}");
         let started = PathBuf::from(std::fs::read_to_string(sshd.path("started")).unwrap().trim());
         assert!(!started.starts_with(sshd.path("")), "{started:?}");
@@ -160,7 +172,9 @@ async fn plan_and_audit_leave_nothing_on_the_host() {
     }
     // An installed agent is used where it is.
     apply(&target, agent.clone(), &bin_dir).await.unwrap();
-    let plan = converse(&target, &One(agent), request(Mode::Plan, &bin_dir), DEADLINE, |_| {}).await.unwrap();
+    let plan = converse(&target, &One(agent), request(Mode::Plan, &bin_dir), DEADLINE, curtain(), |_| {})
+        .await
+        .unwrap();
     assert_eq!(plan.uploaded, None);
     assert!(std::fs::read_to_string(sshd.path("started")).unwrap().starts_with(&*bin_dir.to_string_lossy()));
 }
@@ -172,7 +186,7 @@ async fn events_are_told_as_they_come() {
     let mut events = Vec::new();
     let one = One(agent(&format!("{waiting}\n{FINISHED}")));
     let request = request(Mode::Apply, &sshd.path("bin"));
-    converse(&sshd.target(), &one, request, DEADLINE, |step| {
+    converse(&sshd.target(), &one, request, DEADLINE, curtain(), |step| {
         if let Progress::Event(event) = step {
             events.push(event);
         }
@@ -214,7 +228,7 @@ async fn a_host_that_falls_silent_is_given_up() {
     assert!(Command::new("chmod").arg("755").arg(&file).status().unwrap().success());
     let (one, request) = (One(patient), request(Mode::Apply, &bin_dir));
     let deadline = Duration::from_secs(5);
-    let error = converse(&sshd.target(), &one, request, deadline, |_| {}).await.unwrap_err();
+    let error = converse(&sshd.target(), &one, request, deadline, curtain(), |_| {}).await.unwrap_err();
     assert_eq!((error.to_string().as_str(), error.step()), ("no end after 5 s", "agent"));
     assert!(tokio::task::spawn_blocking(move || sshd.falls_idle()).await.unwrap());
 }

@@ -92,7 +92,8 @@ fn row(command: Command, host: &HostResult) -> [Cell; 9] {
         ClockState::Local => "own clock".to_owned(),
         _ => host.source.clone().unwrap_or_else(dash),
     };
-    let bound = host.error_bound.map_or_else(dash, |error| format!("{} of {}", span(error), span(host.bound)));
+    let bound =
+        host.error_bound.map_or_else(dash, |error| format!("{} of {}", span(error), span(host.bound)));
     let change = match (command, &host.report) {
         (Command::Audit, report) => report.as_ref().map_or_else(dash, |report| drift_in_short(&report.drift)),
         _ => steps_in_short(&host.steps),
@@ -215,7 +216,14 @@ fn undiagnosed(command: Command, host: &HostResult) -> Option<(String, Option<St
         }
         Verdict::Failed | Verdict::ClockOff => {
             let unanswered = host.report.as_ref().and_then(|report| report.unanswered.first().cloned());
-            Some((format!("{}: {}", state_word(host), unanswered.unwrap_or_else(|| "no cause is known".to_owned())), None))
+            Some((
+                format!(
+                    "{}: {}",
+                    state_word(host),
+                    unanswered.unwrap_or_else(|| "no cause is known".to_owned())
+                ),
+                None,
+            ))
         }
     }
 }
@@ -255,7 +263,11 @@ fn asked(server: &str, clients: &[String]) -> String {
         [] => format!("{server} was asked by nobody yet"),
         clients => {
             let names: Vec<&str> = clients.iter().map(String::as_str).collect();
-            format!("{server} was asked by {}: {}", count(clients.len(), "client"), named(&names, CLIENTS_SHOWN))
+            format!(
+                "{server} was asked by {}: {}",
+                count(clients.len(), "client"),
+                named(&names, CLIENTS_SHOWN)
+            )
         }
     }
 }

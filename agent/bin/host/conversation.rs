@@ -14,11 +14,10 @@ use timefleet_agent::host::gap::Impossible;
 use timefleet_agent::host::message::{Event, Mode, Outcome, PROTOCOL, Request};
 use timefleet_agent::host::plan::{Plan, Step, plan};
 use timefleet_agent::report::HostReport;
-use timefleet_agent::time::Seconds;
 
 use super::facts::{self, FactsError};
 use super::voice::Voice;
-use super::{own, report, steps, wait};
+use super::{linger, own, report, steps, wait};
 
 /// Whom a conversation is about.
 struct Subject<'a> {
@@ -33,7 +32,7 @@ pub(crate) fn hold<W: Write>(request: Request, agent: &str, home: &str, voice: &
         let cause = format!("the controller speaks protocol {}, this agent {PROTOCOL}", request.protocol);
         return failed("read the request", cause, Some("use one build for both".to_owned()));
     }
-    let subject = Subject { desired: request.desired.at_home(home), agent, home };
+    let subject = Subject { desired: request.desired.clone().at_home(home), agent, home };
     let desired = &subject.desired;
     if let Err(cause) = check_config(desired) {
         return failed("read the configuration", cause, None);
@@ -61,7 +60,7 @@ pub(crate) fn hold<W: Write>(request: Request, agent: &str, home: &str, voice: &
     };
     match request.mode {
         Mode::Plan => Outcome::Done { steps, report: None },
-        Mode::Apply | Mode::Audit => subject.apply(&facts, steps, request.wait, voice),
+        Mode::Apply | Mode::Audit => subject.apply(&facts, steps, &request, voice),
     }
 }
 
@@ -80,7 +79,7 @@ impl Subject<'_> {
         &self,
         facts: &Facts,
         steps: Vec<Step>,
-        wait: Seconds,
+        request: &Request,
         voice: &mut Voice<W>,
     ) -> Outcome {
         let mut done = Vec::new();
@@ -99,7 +98,11 @@ impl Subject<'_> {
             done.push(step);
         }
         let ask = || report::tracking(&self.desired, self.home, facts);
-        let waited = wait::until_good(self.desired.bound, wait, voice, ask, || self.still_runs());
+        let waited = wait::until_good(self.desired.bound, request.wait, voice, ask, || self.still_runs());
+        if waited.is_ok() && request.linger {
+            voice.say(&Event::Settled);
+            linger::until_told();
+        }
         let report = match self.what_is() {
             Ok(report) => report,
             Err(error) => return with_done(facts_failed(&error), done),

@@ -5,6 +5,7 @@ mod ask;
 mod conversation;
 mod facts;
 mod files;
+mod linger;
 mod own;
 mod process;
 mod report;

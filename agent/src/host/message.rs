@@ -24,7 +24,12 @@ pub struct Request {
     pub desired: Desired,
     /// How long to wait for the clock to be synchronised after an apply.
     pub wait: Seconds,
+    /// After an apply say [`Event::Settled`] and wait for [`GO_ON`] before the report is made.
+    pub linger: bool,
 }
+
+/// The controller's only other line: the rest of the fleet has had its turn, report now.
+pub const GO_ON: &[u8] = b"go on\n";
 
 /// How far a conversation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +63,8 @@ pub enum Event {
         /// The last answer.
         tracking: Option<Tracking>,
     },
+    /// The clock has settled, or had its time; the report waits for [`GO_ON`].
+    Settled,
     /// The end.
     Finished {
         /// How it ended.
