@@ -4,11 +4,6 @@
 //! `cargo test` and `cargo build --release` all share it: the first of them builds, the others find it done.
 //! The directory of its own also keeps it clear of the lock that the outer cargo holds on its build directory.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "cargo reads a build script's instructions from its standard output"
-)]
-
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
