@@ -124,11 +124,12 @@ impl Summary {
         }
         parts.push(count(self.connections as usize, "connection"));
         parts.push(count(self.channels as usize, "channel"));
-        let idle = self.steps == 0 && self.uploads == 0;
+        // Of a host that did not answer nobody knows whether there is something to change.
+        let idle = self.steps == 0 && self.states.values().sum::<usize>() == self.hosts;
         let prefix = match command {
             Command::Audit => "nothing was changed: ",
-            Command::Apply if idle => "nothing to change: ",
-            Command::Plan if self.steps == 0 => "nothing to change: ",
+            Command::Apply if idle && self.uploads == 0 => "nothing to change: ",
+            Command::Plan if idle => "nothing to change: ",
             Command::Plan => "to be done: ",
             Command::Apply => "done: ",
         };

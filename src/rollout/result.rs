@@ -108,5 +108,7 @@ fn asked_by(report: &HostReport, ward: &Ward<'_>) -> Option<Vec<String>> {
         Some(patient) => patient.host.name.clone(),
         None => address,
     };
-    Some(clients.map(|client| name(client.address.to_string())).collect())
+    let mut names: Vec<String> = clients.map(|client| name(client.address.to_string())).collect();
+    names.sort_unstable();
+    Some(names)
 }
