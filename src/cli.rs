@@ -78,7 +78,9 @@ pub(crate) enum Command {
     /// Check inventories without touching a host
     ///
     /// Prints every problem as `file:line:column` with the line itself and what to do about it.
-    #[command(after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors, or a file cannot be read")]
+    #[command(
+        after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors, or a file cannot be read"
+    )]
     Validate(ValidateArgs),
 
     /// Print the files that apply would write to each host

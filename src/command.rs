@@ -70,7 +70,11 @@ impl CommandError {
     /// What the program ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Read { .. } | Self::Input { .. } | Self::Render(_) | Self::NoSuchHost { .. } | Self::Agents(_) => 2,
+            Self::Read { .. }
+            | Self::Input { .. }
+            | Self::Render(_)
+            | Self::NoSuchHost { .. }
+            | Self::Agents(_) => 2,
             Self::Lab(_) | Self::Interrupted | Self::Runtime(_) | Self::Output(_) | Self::Json(_) => 1,
         }
     }

@@ -148,7 +148,9 @@ fn out_of_bounds(host: &Host, report: &HostReport) -> Option<Diagnosis> {
     let (most, size) = parts.into_iter().max_by(|one, other| one.1.0.total_cmp(&other.1.0))?;
     let bound = &host.time.bound;
     let cure = match most {
-        "offset" => "let it correct the clock for longer, or allow a step: `makestep: { threshold: 1.0, limit: 3 }`",
+        "offset" => {
+            "let it correct the clock for longer, or allow a step: `makestep: { threshold: 1.0, limit: 3 }`"
+        }
         _ => "use upstreams that are nearer and better synchronised, or accept more with `time.bound`",
     };
     Some(

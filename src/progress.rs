@@ -20,7 +20,8 @@ const LINES: u64 = 12;
 /// Without `-v`, the variable TIMEFLEET_LOG has the word (`timefleet=debug,russh=info`), else only warnings are shown.
 pub(crate) fn install(verbosity: u8) {
     let filter = match verbosity {
-        0 => EnvFilter::try_from_env("TIMEFLEET_LOG").unwrap_or_else(|_| EnvFilter::new("error,timefleet=warn")),
+        0 => EnvFilter::try_from_env("TIMEFLEET_LOG")
+            .unwrap_or_else(|_| EnvFilter::new("error,timefleet=warn")),
         1 => EnvFilter::new("warn,timefleet=debug"),
         2 => EnvFilter::new("info,timefleet=trace"),
         _ => EnvFilter::new("debug,timefleet=trace"),
@@ -39,7 +40,10 @@ pub(crate) fn install(verbosity: u8) {
         .without_time()
         .with_filter(filter);
     // Only one subscriber is ever installed; a second call (there is none) would leave the first in place.
-    let _ = tracing_subscriber::registry().with(words).with(bars.with_filter(IndicatifFilter::new(false))).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(words)
+        .with(bars.with_filter(IndicatifFilter::new(false)))
+        .try_init();
 }
 
 /// Where the progress of hosts is shown.
@@ -56,7 +60,8 @@ impl Board {
 
     /// A host's place on the board; it is taken off when the line is dropped.
     pub(crate) fn line(self, host: &str) -> Line {
-        let span = self.terminal.then(|| tracing::info_span!("host", indicatif.pb_show = tracing::field::Empty));
+        let span =
+            self.terminal.then(|| tracing::info_span!("host", indicatif.pb_show = tracing::field::Empty));
         if let Some(span) = &span {
             span.pb_set_message(host);
             span.pb_start();

@@ -87,7 +87,9 @@ where
     for wave in waves {
         let turns: Vec<(usize, JoinHandle<Ended>)> = wave
             .iter()
-            .map(|&host| (host, tokio::spawn(turn(Arc::clone(&forks), stop.clone(), limits.deadline, talk(host)))))
+            .map(|&host| {
+                (host, tokio::spawn(turn(Arc::clone(&forks), stop.clone(), limits.deadline, talk(host))))
+            })
             .collect();
         for (host, turn) in turns {
             let end = match turn.await {
@@ -140,7 +142,9 @@ fn too_late(deadline: Duration) -> Broken {
     Broken {
         step: "conversation".to_owned(),
         cause: format!("not at its end after {} s", deadline.as_secs()),
-        hint: Some("run the same command again: what is done stays done; `-v` shows where it hangs".to_owned()),
+        hint: Some(
+            "run the same command again: what is done stays done; `-v` shows where it hangs".to_owned(),
+        ),
     }
 }
 

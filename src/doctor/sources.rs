@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use timefleet_agent::report::{HostReport, Source};
 use timefleet_agent::time::Seconds;
 
-use super::ward::{Patient, Ward};
 use super::Diagnosis;
+use super::ward::{Patient, Ward};
 use crate::inventory::host::{Host, UpstreamFrom};
 use crate::report::Ending;
 use crate::report::quantity::{count, span};
@@ -91,8 +91,12 @@ fn max_distance(host: &Host) -> Seconds {
 
 /// Names without an address. With some resolved, the unresolved rest (spare places of a pool) is no news.
 fn unresolved(host: &Host, report: &HostReport) -> Option<Diagnosis> {
-    let mut names: Vec<_> =
-        report.sources.iter().filter(|source| source.address.is_none()).map(|source| source.name.as_str()).collect();
+    let mut names: Vec<_> = report
+        .sources
+        .iter()
+        .filter(|source| source.address.is_none())
+        .map(|source| source.name.as_str())
+        .collect();
     if names.is_empty() {
         let resolved = |name: &&str| report.sources.iter().any(|source| source.name == *name);
         let given = host.time.upstreams.iter().filter_map(|upstream| name(&upstream.from));
@@ -126,7 +130,9 @@ fn unresolved(host: &Host, report: &HostReport) -> Option<Diagnosis> {
 /// A name that the host itself has to resolve.
 fn name(upstream: &UpstreamFrom) -> Option<&str> {
     match upstream {
-        UpstreamFrom::Server(name) | UpstreamFrom::Pool(name) if name.parse::<IpAddr>().is_err() => Some(name),
+        UpstreamFrom::Server(name) | UpstreamFrom::Pool(name) if name.parse::<IpAddr>().is_err() => {
+            Some(name)
+        }
         UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) | UpstreamFrom::Group(_) => None,
     }
 }
@@ -135,8 +141,10 @@ fn falseticker(name: &str) -> Diagnosis {
     Diagnosis::new(
         "falseticker",
         format!("{name} is a falseticker: its time disagrees with the majority of the sources"),
-        format!("compare it with the others (`chronyc sources -v`), then repair or remove {name}; with at least \
-                 four upstreams one wrong clock is outvoted"),
+        format!(
+            "compare it with the others (`chronyc sources -v`), then repair or remove {name}; with at least \
+                 four upstreams one wrong clock is outvoted"
+        ),
     )
 }
 
@@ -158,7 +166,10 @@ fn too_far(host: &Host, source: &Source, name: &str, distance: Seconds) -> Diagn
     let place = host.time.maxdistance.as_ref().and_then(|given| given.place.as_ref()).unwrap_or(&host.place);
     Diagnosis::new(
         "maxdistance",
-        format!("{name} answers but is never selected: {said}, too much for the maxdistance of {}", span(limit)),
+        format!(
+            "{name} answers but is never selected: {said}, too much for the maxdistance of {}",
+            span(limit)
+        ),
         format!("set `maxdistance: {enough:.1}` (Windows servers need it), or use a better upstream"),
     )
     .at(place)
@@ -170,8 +181,10 @@ fn no_answer(host: &Host, source: &Source, name: &str, ward: &Ward<'_>) -> Diagn
         return Diagnosis::new(
             "no-answer",
             format!("{name} gives no usable answer (reach 0)"),
-            format!("is UDP port 123 open on the way, does {name} allow this host, and is it itself synchronised? \
-                     `chronyc ntpdata {name}` on the host shows the last answer"),
+            format!(
+                "is UDP port 123 open on the way, does {name} allow this host, and is it itself synchronised? \
+                     `chronyc ntpdata {name}` on the host shows the last answer"
+            ),
         );
     };
     if matches!(server.ending, Ending::Failed { .. } | Ending::Unreachable { .. } | Ending::Refused { .. }) {
@@ -192,7 +205,10 @@ fn no_answer(host: &Host, source: &Source, name: &str, ward: &Ward<'_>) -> Diagn
         _ => Diagnosis::new(
             "no-answer",
             format!("{name} gives no answer (reach 0), though its clock is well and it allows this host"),
-            format!("open UDP port {} from this host to {name} in the firewalls between", server.host.time.port.value),
+            format!(
+                "open UDP port {} from this host to {name} in the firewalls between",
+                server.host.time.port.value
+            ),
         ),
     }
 }

@@ -44,14 +44,25 @@ fn place(line: u32) -> Place {
 
 /// A host whose conversation went well.
 fn well<'a>(host: &'a Host, report: &'a HostReport) -> Patient<'a> {
-    Patient { host, ending: &Ending::Done, state: ClockState::of(report, host.time.bound.value), report: Some(report) }
+    Patient {
+        host,
+        ending: &Ending::Done,
+        state: ClockState::of(report, host.time.bound.value),
+        report: Some(report),
+    }
 }
 
 /// `rule | cause | cure | place`, a line for each diagnosis.
 fn said(patient: &Patient<'_>, others: &[Patient<'_>]) -> Vec<String> {
     let ward = Ward::new(others.iter().copied().chain([*patient]));
     let line = |one: Diagnosis| {
-        format!("{} | {} | {} | {}", one.rule, one.cause, one.cure, one.place.unwrap_or_else(|| "-".to_owned()))
+        format!(
+            "{} | {} | {} | {}",
+            one.rule,
+            one.cause,
+            one.cure,
+            one.place.unwrap_or_else(|| "-".to_owned())
+        )
     };
     diagnose(patient, &ward).into_iter().map(line).collect()
 }
@@ -102,7 +113,8 @@ fn a_stranger_that_answers_as_not_synchronised_is_told_from_one_that_is_silent()
 fn sources_with_unknown_address_lead_to_ipv4_only() {
     let mut client = client();
     let mut report = unsynchronised_report(vec![]);
-    report.activity = Some(Activity { online: 1, offline: 0, burst_online: 0, burst_offline: 0, unresolved: 8 });
+    report.activity =
+        Some(Activity { online: 1, offline: 0, burst_online: 0, burst_offline: 0, unresolved: 8 });
     client.time.local = Some(Sourced::default(Local { stratum: 10, orphan: false, distance: None }));
     assert_eq!(
         said(&well(&client, &report), &[]),
@@ -182,7 +194,9 @@ fn a_client_of_a_server_that_is_down_is_sent_there() {
     let report = unsynchronised_report(vec![silent_source("10.20.0.11", "10.20.0.11")]);
     assert_eq!(
         said(&well(&client, &report), &[down]),
-        ["server-failed | ntp-a gives no usable answer (reach 0), and the run failed there | cure ntp-a first | -"]
+        [
+            "server-failed | ntp-a gives no usable answer (reach 0), and the run failed there | cure ntp-a first | -"
+        ]
     );
     assert_eq!(said(&down, &[]), Vec::<String>::new());
 }
@@ -222,7 +236,8 @@ fn a_clock_that_nobody_steers_is_told_only_where_it_should_be_steered() {
 #[test]
 fn a_rival_daemon_needs_a_decision() {
     let client = client();
-    let ending = Ending::Refused { rivals: vec!["chrony.service".into()], cause: "chrony.service runs".into() };
+    let ending =
+        Ending::Refused { rivals: vec!["chrony.service".into()], cause: "chrony.service runs".into() };
     let refused = Patient { host: &client, ending: &ending, state: ClockState::Unknown, report: None };
     let line = "rival | chrony.service keeps the time of this host, and two daemons would fight over its clock | set \
                 `take_over: true` for this host to have it stopped and disabled, or leave the host out | plant.yaml:13:7";
@@ -239,19 +254,15 @@ fn a_stopped_service_says_where_its_last_words_are() {
     (report.service.active, report.tracking) = (false, None);
     assert_eq!(
         said(&well(&client, &report), &[]),
-        [
-            "stopped | timefleet-agent.service does not run | `timefleet apply` starts it; `journalctl -u \
-             timefleet-agent.service` on the host says why | -"
-        ]
+        ["stopped | timefleet-agent.service does not run | `timefleet apply` starts it; `journalctl -u \
+             timefleet-agent.service` on the host says why | -"]
     );
     client.agent.service = Sourced::default(Service::Process);
     report.service.name = "/home/ops/timefleet/run/agent.pid".into();
     assert_eq!(
         said(&well(&client, &report), &[]),
-        [
-            "stopped | the agent does not run | `timefleet apply` starts it; ~/timefleet/run/agent.log on the \
-             host says why | -"
-        ]
+        ["stopped | the agent does not run | `timefleet apply` starts it; ~/timefleet/run/agent.log on the \
+             host says why | -"]
     );
 }
 

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn every_host_shows_its_diff_and_the_sum_comes_last() {
-        let report = plan(vec![example::synced("web1"), example::set_up("web2"), example::unreachable("web3")]);
+        let report =
+            plan(vec![example::synced("web1"), example::set_up("web2"), example::unreachable("web3")]);
         snapbox::assert_data_eq!(
             anstream::adapter::strip_str(&render(&report)).to_string(),
             snapbox::str![[r#"

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use timefleet_agent::host::plan::Step;
 use timefleet_agent::report::{
-    Activity, Client, ClockControl, Drift, HostReport, Leap, Machine, Running, ServiceReport, Source, Tracking,
+    Activity, Client, ClockControl, Drift, HostReport, Leap, Machine, Running, ServiceReport, Source,
+    Tracking,
 };
 use timefleet_agent::time::{Ppm, Seconds};
 
@@ -35,7 +36,15 @@ pub(crate) fn source(name: &str, address: &str) -> Source {
 
 /// A source that has not answered.
 pub(crate) fn silent_source(name: &str, address: &str) -> Source {
-    Source { state: '?', stratum: 0, reach: 0, last_sample_age: None, root_delay: None, root_dispersion: None, ..source(name, address) }
+    Source {
+        state: '?',
+        stratum: 0,
+        reach: 0,
+        last_sample_age: None,
+        root_delay: None,
+        root_dispersion: None,
+        ..source(name, address)
+    }
 }
 
 /// What an agent says that follows ntp-a.
@@ -177,7 +186,8 @@ pub(crate) fn unsynchronised(name: &str) -> HostResult {
 /// A client whose file somebody edited.
 pub(crate) fn edited(name: &str) -> HostResult {
     let mut host = synced(name);
-    let diff = "--- on the host\n+++ in the inventory\n@@ -1 +1 @@\n-maxdistance 3\n+maxdistance 16\n".to_owned();
+    let diff =
+        "--- on the host\n+++ in the inventory\n@@ -1 +1 @@\n-maxdistance 3\n+maxdistance 16\n".to_owned();
     if let Some(report) = &mut host.report {
         report.drift = vec![Drift::Changed { path: CONFIG.into(), diff }];
     }

@@ -138,7 +138,14 @@ pub(crate) enum Ending {
 
 impl FleetReport {
     /// Puts a report together: summary and exit code follow from the hosts.
-    pub(crate) fn new(fleet: String, command: Command, started: String, ended: String, interrupted: bool, hosts: Vec<HostResult>) -> Self {
+    pub(crate) fn new(
+        fleet: String,
+        command: Command,
+        started: String,
+        ended: String,
+        interrupted: bool,
+        hosts: Vec<HostResult>,
+    ) -> Self {
         Self {
             version: VERSION,
             program: concat!("timefleet ", env!("CARGO_PKG_VERSION")).to_owned(),

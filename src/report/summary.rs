@@ -85,7 +85,11 @@ impl Summary {
         let mut parts = Vec::new();
         let done: usize = self.states.values().sum();
         if command == Command::Plan {
-            parts.push(format!("{} to change, {} as wished", self.differing, done.saturating_sub(self.differing)));
+            parts.push(format!(
+                "{} to change, {} as wished",
+                self.differing,
+                done.saturating_sub(self.differing)
+            ));
         } else {
             parts.extend(self.states.iter().rev().filter(|(s, _)| s.is_good()).map(state_count));
             parts.extend(self.states.iter().filter(|(s, _)| !s.is_good()).map(state_count));
@@ -156,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_first_apply_counts_what_it_did() {
-        let write = Step::Write { path: "/etc/timefleet/agent.conf".into(), mode: 0o644, diff: String::new() };
+        let write =
+            Step::Write { path: "/etc/timefleet/agent.conf".into(), mode: 0o644, diff: String::new() };
         let start = Step::Start { service: "timefleet-agent.service".into() };
         let first = |name| HostResult {
             steps: vec![write.clone(), start.clone()],
@@ -165,7 +170,10 @@ mod tests {
         };
         let [fleet, work] = Summary::of(&[first("web1"), first("web2")]).lines(Command::Apply);
         assert_eq!(fleet, "2 hosts: 2 synced");
-        assert_eq!(work, "done: 2 writes, 2 starts, 0 restarts, agent pushed to 2 hosts, 2 connections, 2 channels");
+        assert_eq!(
+            work,
+            "done: 2 writes, 2 starts, 0 restarts, agent pushed to 2 hosts, 2 connections, 2 channels"
+        );
     }
 
     #[test]
@@ -174,7 +182,8 @@ mod tests {
         let [fleet, work] = Summary::of(&[pending, example::synced("web2")]).lines(Command::Plan);
         assert_eq!(fleet, "2 hosts: 1 to change, 1 as wished");
         assert_eq!(work, "to be done: 0 writes, 0 restarts, 2 connections, 2 channels");
-        let [fleet, work] = Summary::of(&[example::edited("web1"), example::unreachable("web2")]).lines(Command::Audit);
+        let [fleet, work] =
+            Summary::of(&[example::edited("web1"), example::unreachable("web2")]).lines(Command::Audit);
         assert_eq!(fleet, "2 hosts: 1 synced, 1 drifted, 1 unreachable");
         assert_eq!(work, "nothing was changed: 1 connection, 1 channel");
     }

@@ -217,7 +217,14 @@ fn undiagnosed(command: Command, host: &HostResult) -> Option<(String, Option<St
         }
         Verdict::Failed | Verdict::ClockOff => {
             let unanswered = host.report.as_ref().and_then(|report| report.unanswered.first().cloned());
-            Some((format!("{}: {}", state_word(host), unanswered.unwrap_or_else(|| "no cause is known".to_owned())), None))
+            Some((
+                format!(
+                    "{}: {}",
+                    state_word(host),
+                    unanswered.unwrap_or_else(|| "no cause is known".to_owned())
+                ),
+                None,
+            ))
         }
     }
 }
@@ -261,7 +268,11 @@ fn asked(server: &str, clients: &[String]) -> String {
         [] => format!("{server} was asked by nobody yet"),
         clients => {
             let names: Vec<&str> = clients.iter().map(String::as_str).collect();
-            format!("{server} was asked by {}: {}", count(clients.len(), "client"), named(&names, CLIENTS_SHOWN))
+            format!(
+                "{server} was asked by {}: {}",
+                count(clients.len(), "client"),
+                named(&names, CLIENTS_SHOWN)
+            )
         }
     }
 }

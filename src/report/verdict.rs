@@ -107,7 +107,8 @@ pub(crate) fn verdict(command: Command, host: &HostResult) -> Verdict {
 /// An upstream that does not resolve is a failure of the host or of the inventory, not of the clock.
 fn is_without_addresses(host: &HostResult) -> bool {
     host.report.as_ref().is_some_and(|report| {
-        let told = !report.sources.is_empty() || report.activity.is_some_and(|activity| activity.unresolved > 0);
+        let told =
+            !report.sources.is_empty() || report.activity.is_some_and(|activity| activity.unresolved > 0);
         told && report.sources.iter().all(|source| source.address.is_none())
     })
 }
@@ -136,7 +137,10 @@ mod tests {
 
     fn refused() -> HostResult {
         HostResult {
-            ending: Ending::Refused { rivals: vec!["chrony.service".into()], cause: "chrony.service is active".into() },
+            ending: Ending::Refused {
+                rivals: vec!["chrony.service".into()],
+                cause: "chrony.service is active".into(),
+            },
             state: ClockState::Unknown,
             report: None,
             ..example::synced("web1")

@@ -32,7 +32,9 @@ pub(crate) fn steps_in_short(steps: &[Step]) -> String {
     if writes > 0 {
         words.push(count(writes, "write"));
     }
-    for (label, wanted) in [("enable", is_enable as fn(&Step) -> bool), ("start", is_start), ("restart", is_restart)] {
+    for (label, wanted) in
+        [("enable", is_enable as fn(&Step) -> bool), ("start", is_start), ("restart", is_restart)]
+    {
         if steps.iter().any(wanted) {
             words.push(label.to_owned());
         }
@@ -98,7 +100,8 @@ mod tests {
     #[test]
     fn a_cell_names_the_file_that_drifted() {
         let path = "/etc/timefleet/agent.conf".to_owned();
-        let drifts = [Drift::Changed { path: path.clone(), diff: String::new() }, Drift::RunsOlderConfig { path }];
+        let drifts =
+            [Drift::Changed { path: path.clone(), diff: String::new() }, Drift::RunsOlderConfig { path }];
         assert_eq!(drift_in_short(&drifts), "agent.conf changed, runs older file");
     }
 }

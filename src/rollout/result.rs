@@ -69,7 +69,9 @@ fn row(host: &Host, ended: Ended) -> HostResult {
         elapsed: Seconds(ended.elapsed.as_secs_f64()),
         state,
         source: None,
-        error_bound: tracking.filter(|tracking| tracking.is_synchronised()).map(|tracking| tracking.error_bound()),
+        error_bound: tracking
+            .filter(|tracking| tracking.is_synchronised())
+            .map(|tracking| tracking.error_bound()),
         bound,
         asked_by: None,
         diagnoses: Vec::new(),
@@ -90,7 +92,9 @@ fn ending(end: End) -> (Ending, Vec<Step>, Option<HostReport>) {
         }
         End::Talked(talk) => match talk.outcome {
             Outcome::Done { steps, report } => (Ending::Done, steps, report),
-            Outcome::Refused { rivals, message } => (Ending::Refused { rivals, cause: message }, Vec::new(), None),
+            Outcome::Refused { rivals, message } => {
+                (Ending::Refused { rivals, cause: message }, Vec::new(), None)
+            }
             Outcome::Failed { step, cause, hint, done, report } => {
                 (Ending::Failed { step, cause, hint }, done, report)
             }

@@ -42,7 +42,10 @@ struct Mark {
     wave: Option<usize>,
 }
 
-#[expect(clippy::indexing_slicing, reason = "every index is below sources.len(): edges are filtered as they are walked")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every index is below sources.len(): edges are filtered as they are walked"
+)]
 impl Search<'_> {
     fn visit(&mut self, root: usize) {
         if self.seen[root].number != 0 {
@@ -86,11 +89,8 @@ impl Search<'_> {
         let begin = self.open.iter().rposition(|&open| open == host).unwrap_or(0);
         let component = self.open.split_off(begin);
         let known = component.iter().flat_map(|&member| &self.sources[member]);
-        let wave = known
-            .filter_map(|&source| self.seen.get(source)?.wave)
-            .map(|wave| wave + 1)
-            .max()
-            .unwrap_or(0);
+        let wave =
+            known.filter_map(|&source| self.seen.get(source)?.wave).map(|wave| wave + 1).max().unwrap_or(0);
         for &member in &component {
             self.seen[member].wave = Some(wave);
         }

@@ -33,7 +33,9 @@ fn mistake(arguments: &[&str]) -> String {
 fn help_says_what_there_is_with_examples_and_exit_codes() {
     let output = timefleet(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_data_eq!(text(&output.stdout), str![[r#"
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
 Makes real machines agree on the time: YAML inventories in, every clock synchronised over SSH
 
 Usage: timefleet [OPTIONS] <COMMAND>
@@ -82,14 +84,17 @@ Exit codes:
   3  changes are pending (plan) or drift was found (audit)
   4  every host answered, but some clock is out of bounds or not synchronised
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn help_of_apply() {
     let output = timefleet(&["apply", "--help"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_data_eq!(text(&output.stdout), str![[r#"
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
 Make every host keep the time as the inventory says, wait for the clocks, and report
 
 Connects to every host over SSH (one connection and one channel each, servers before those who poll
@@ -156,12 +161,15 @@ Exit codes:
   3  changes are pending (plan) or drift was found (audit)
   4  every host answered, but some clock is out of bounds or not synchronised
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_misspelt_command_gets_a_suggestion() {
-    assert_data_eq!(mistake(&["aply", "plant.yaml"]), str![[r#"
+    assert_data_eq!(
+        mistake(&["aply", "plant.yaml"]),
+        str![[r#"
 error: unrecognized subcommand 'aply'
 
   tip: a similar subcommand exists: 'apply'
@@ -170,7 +178,8 @@ Usage: timefleet [OPTIONS] <COMMAND>
 
 For more information, try '--help'.
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -183,26 +192,35 @@ fn commands_need_an_inventory() {
 
 #[test]
 fn no_forks_and_no_time_are_no_numbers() {
-    assert_data_eq!(mistake(&["audit", "--forks", "0", "plant.yaml"]), str![[r#"
+    assert_data_eq!(
+        mistake(&["audit", "--forks", "0", "plant.yaml"]),
+        str![[r#"
 error: invalid value '0' for '--forks <N>': 0 is not in 1..=65535
 
 For more information, try '--help'.
 
-"#]]);
-    assert_data_eq!(mistake(&["apply", "--wait", "soon", "plant.yaml"]), str![[r#"
+"#]]
+    );
+    assert_data_eq!(
+        mistake(&["apply", "--wait", "soon", "plant.yaml"]),
+        str![[r#"
 error: invalid value 'soon' for '--wait <TIME>': expected number at 0
 
 For more information, try '--help'.
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn an_inventory_that_is_not_there_is_named() {
-    assert_data_eq!(mistake(&["apply", "nowhere.yaml"]), str![[r#"
+    assert_data_eq!(
+        mistake(&["apply", "nowhere.yaml"]),
+        str![[r#"
 error: cannot read nowhere.yaml: No such file or directory (os error 2)
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -218,10 +236,13 @@ fn render_prints_the_files_of_a_host() {
 
 #[test]
 fn render_knows_the_host_that_was_meant() {
-    assert_data_eq!(mistake(&["render", "inventories/lab.yaml", "--on", "cleint1"]), str![[r#"
+    assert_data_eq!(
+        mistake(&["render", "inventories/lab.yaml", "--on", "cleint1"]),
+        str![[r#"
 error: there is no host `cleint1` in the inventory; did you mean `client1`?
 
-"#]]);
+"#]]
+    );
 }
 
 /// Nobody listens on port 1 of the loopback interface.
@@ -250,7 +271,9 @@ groups:
 fn hosts_that_are_not_there_each_get_a_line_and_the_run_ends_1() {
     let directory = tempfile::tempdir().unwrap();
     let output = timefleet(&["apply", &absent_fleet(directory.path())]);
-    assert_data_eq!(text(&output.stdout), str![[r#"
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
 HOST   ROLE    STATE        STRATUM  SOURCE  OFFSET  BOUND  REACH  CHANGED
 ntp-a  server  unreachable  -        -       -       -      -      -
 web1   client  unreachable  -        -       -       -      -      -
@@ -263,15 +286,19 @@ web1: unreachable (connect): 127.0.0.2 port 1 refused the connection
 2 hosts: 2 unreachable
 done: 0 writes, 0 restarts, 0 connections, 0 channels
 
-"#]]);
+"#]]
+    );
     // Servers first; a later wave goes on although the one before failed.
-    assert_data_eq!(text(&output.stderr), str![[r#"
+    assert_data_eq!(
+        text(&output.stderr),
+        str![[r#"
 ntp-a: connect
 ntp-a: connect: 127.0.0.1 port 1 refused the connection
 web1: connect
 web1: connect: 127.0.0.2 port 1 refused the connection
 
-"#]]);
+"#]]
+    );
     assert_eq!(output.status.code(), Some(1));
 }
 
