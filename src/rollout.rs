@@ -39,7 +39,7 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 pub(crate) enum End {
     /// The conversation came to its end, good or bad.
-    Talked(Conversation),
+    Talked(Box<Conversation>),
     /// It did not.
     Broke(Broken),
     /// Its turn never came.
@@ -122,7 +122,7 @@ async fn turn(
     let begun = Instant::now();
     let end = tokio::select! {
         end = tokio::time::timeout(deadline, talk) => match end {
-            Ok(Ok(conversation)) => End::Talked(conversation),
+            Ok(Ok(conversation)) => End::Talked(Box::new(conversation)),
             Ok(Err(broken)) => End::Broke(broken),
             Err(_) => End::Broke(too_late(deadline)),
         },

@@ -1,5 +1,7 @@
 //! The command line as a user meets it: help, mistakes, and a host that is not there.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
