@@ -102,7 +102,7 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
 
-    /// How long to wait for each clock to be synchronised and within its bound
+    /// How long to wait for each clock to be synchronised and within its bound: 90s, 2m
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub(crate) wait: humantime::Duration,
 }
@@ -127,7 +127,7 @@ pub(crate) struct FleetArgs {
     pub(crate) timeout: humantime::Duration,
 
     /// Directory with agents for other machines: `timefleet-agent-<uname -m>` and SHA256SUMS
-    #[arg(long, value_name = "DIR", env = "TIMEFLEET_AGENTS")]
+    #[arg(long, value_name = "DIR", env = crate::agents::VARIABLE)]
     pub(crate) agents: Option<PathBuf>,
 }
 

@@ -86,13 +86,19 @@ fn lines(errors: &[RenderError]) -> String {
 
 /// Reads inventories and checks them, as one. Problems are printed on standard error; errors among them are the end.
 fn checked(paths: &[PathBuf]) -> Result<Inventory, CommandError> {
+    checked_with_warnings(paths).map(|(inventory, _)| inventory)
+}
+
+/// The same, with the number of warnings that were printed.
+fn checked_with_warnings(paths: &[PathBuf]) -> Result<(Inventory, usize), CommandError> {
     let files = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let names = files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
     let checked = lint::check(files, home().as_deref());
     // Whoever closed standard error does not want to know; the exit code says it all the same.
     let _ = checked.print(&mut anstream::stderr().lock());
-    let errors = checked.errors();
-    checked.inventory.ok_or(CommandError::Input { errors, files: names })
+    let (errors, warnings) = (checked.errors(), checked.warnings());
+    let inventory = checked.inventory.ok_or(CommandError::Input { errors, files: names })?;
+    Ok((inventory, warnings))
 }
 
 fn read(path: &Path) -> Result<InputFile, CommandError> {

@@ -93,15 +93,20 @@ fn clock_left_alone(host: &Host, report: &HostReport) -> Option<Diagnosis> {
 }
 
 fn stopped(host: &Host, report: &HostReport) -> Diagnosis {
-    let name = match report.service.name.as_str() {
-        "" => "the time service",
-        name => name,
+    let (cause, look) = match host.agent.service.value {
+        Service::Systemd => {
+            let unit = match report.service.name.as_str() {
+                "" => "the time service",
+                name => name,
+            };
+            (format!("{unit} does not run"), format!("`journalctl -u {unit}` on the host says why"))
+        }
+        Service::Process => (
+            "the agent does not run".to_owned(),
+            format!("{}/run/agent.log on the host says why", host.agent.home.value),
+        ),
     };
-    let look = match host.agent.service.value {
-        Service::Systemd => format!("`journalctl -u {name}` on the host says why"),
-        Service::Process => format!("{}/run/agent.log on the host says why", host.agent.home.value),
-    };
-    Diagnosis::new("stopped", format!("{name} does not run"), format!("`timefleet apply` starts it; {look}"))
+    Diagnosis::new("stopped", cause, format!("`timefleet apply` starts it; {look}"))
 }
 
 fn silent(report: &HostReport) -> Diagnosis {

@@ -40,7 +40,7 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 pub(crate) enum End {
     /// The conversation came to its end, good or bad.
-    Talked(Conversation),
+    Talked(Box<Conversation>),
     /// It did not.
     Broke(Broken),
     /// Its turn never came.
@@ -146,7 +146,7 @@ impl Turn {
         let (patience, deadline) = (curtain.patience(), self.limits.deadline);
         let end = tokio::select! {
             end = patience.limit(deadline, talk(curtain)) => match end {
-                Some(Ok(conversation)) => End::Talked(conversation),
+                Some(Ok(conversation)) => End::Talked(Box::new(conversation)),
                 Some(Err(broken)) => End::Broke(broken),
                 None => End::Broke(too_late(deadline)),
             },

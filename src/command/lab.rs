@@ -11,13 +11,12 @@ use super::fleet::{Options, run as roll_out, show};
 use crate::agents::Agents;
 use crate::cli::LabArgs;
 use crate::inventory::{InputFile, Inventory};
-use crate::lab::{self, Lab, Resident};
+use crate::lab::{self, Lab};
 use crate::lint;
 use crate::report::{Command, FleetReport};
 use crate::rollout::Stop;
 
-/// The fleet: an isolated server and four clients.
-const INVENTORY: &str = include_str!("../../inventories/lab.yaml");
+/// What problems call the inventory that the program carries.
 const NAME: &str = "inventories/lab.yaml";
 
 /// `timefleet lab`
@@ -25,8 +24,7 @@ pub(crate) fn run(args: &LabArgs) -> Result<u8, CommandError> {
     let inventory = inventory()?;
     let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime)?;
     runtime.block_on(async {
-        let residents = inventory.hosts.iter().map(Resident::try_from).collect::<Result<Vec<_>, _>>()?;
-        let mut lab = lab::start(residents, INVENTORY).await?;
+        let mut lab = lab::start(&inventory.hosts).await?;
         let shown = visit(&mut lab, inventory, args).await;
         // Whatever came of it: nothing stays behind.
         lab.stop().await?;
@@ -58,7 +56,7 @@ async fn apply(inventory: Inventory) -> Result<FleetReport, CommandError> {
 }
 
 fn inventory() -> Result<Inventory, CommandError> {
-    let file = InputFile { name: NAME.to_owned(), text: INVENTORY.to_owned() };
+    let file = InputFile { name: NAME.to_owned(), text: lab::INVENTORY.to_owned() };
     let checked = lint::check(vec![file], super::home().as_deref());
     let _ = checked.print(&mut anstream::stderr().lock());
     let errors = checked.errors();

@@ -26,14 +26,15 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<u8, CommandError> {
 
 /// Checks files as one inventory, rendering included: what the agent's own parser would refuse is found here.
 fn one(paths: &[PathBuf]) -> Result<(), CommandError> {
-    let inventory = super::checked(paths)?;
+    let (inventory, warnings) = super::checked_with_warnings(paths)?;
     super::wishes(&inventory)?;
     let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    super::print(&format!("{names}: {}\n", good(&inventory)))
+    super::print(&format!("{names}: {}\n", good(&inventory, warnings)))
 }
 
-fn good(inventory: &Inventory) -> String {
+fn good(inventory: &Inventory, warnings: usize) -> String {
     let hosts = count(inventory.hosts.len(), "host");
     let groups = count(inventory.groups.len(), "group");
-    format!("fleet {}, {hosts} in {groups}, no errors", inventory.fleet.value)
+    let verdict = if warnings == 0 { "no problems".to_owned() } else { count(warnings, "warning") };
+    format!("fleet {}, {hosts} in {groups}, {verdict}", inventory.fleet.value)
 }

@@ -262,6 +262,7 @@ fn still_waiting(host: &Host, names: &[String]) -> Diagnosis {
     for name in names {
         *counted.entry(name).or_default() += 1;
     }
+    let verb = if counted.len() == 1 { "answers" } else { "answer" };
     let who = counted.into_keys().collect::<Vec<_>>().join(", ");
     match &host.time.minsources {
         Some(needed) if (names.len() as u64) < u64::from(needed.value) => Diagnosis::new(
@@ -272,7 +273,7 @@ fn still_waiting(host: &Host, names: &[String]) -> Diagnosis {
         .at(needed.place.as_ref().unwrap_or(&host.place)),
         _ => Diagnosis::new(
             "waiting",
-            format!("{who}: answers, but there are not enough measurements yet"),
+            format!("{who} {verb}, but there are not enough good measurements yet"),
             "`iburst: true` on the upstream makes the first ones quick; or wait longer: `--wait 2m`",
         ),
     }

@@ -258,13 +258,11 @@ fn a_stopped_service_says_where_its_last_words_are() {
              timefleet-agent.service` on the host says why | -"]
     );
     client.agent.service = Sourced::default(Service::Process);
-    report.service.name = "timefleet-agent".into();
+    report.service.name = "/home/ops/timefleet/run/agent.pid".into();
     assert_eq!(
         said(&well(&client, &report), &[]),
-        [
-            "stopped | timefleet-agent does not run | `timefleet apply` starts it; ~/timefleet/run/agent.log on the \
-             host says why | -"
-        ]
+        ["stopped | the agent does not run | `timefleet apply` starts it; ~/timefleet/run/agent.log on the \
+             host says why | -"]
     );
 }
 

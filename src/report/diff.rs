@@ -28,6 +28,11 @@ pub(crate) fn render(report: &FleetReport) -> String {
             }
         }
     }
+    // The closing lines bring their own blank line, and need none when nothing stands above.
+    text.truncate(text.trim_end_matches('\n').len());
+    if !text.is_empty() {
+        text.push('\n');
+    }
     closing(&mut text, report);
     text.trim_start_matches('\n').to_owned()
 }

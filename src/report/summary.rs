@@ -1,6 +1,7 @@
 //! A run in numbers.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use timefleet_agent::host::plan::Step;
@@ -93,9 +94,6 @@ impl Summary {
         } else {
             parts.extend(self.states.iter().rev().filter(|(s, _)| s.is_good()).map(state_count));
             parts.extend(self.states.iter().filter(|(s, _)| !s.is_good()).map(state_count));
-            if command == Command::Audit && self.differing > 0 {
-                parts.push(format!("{} drifted", self.differing));
-            }
         }
         for (number, word) in [
             (self.refused, "refused"),
@@ -107,7 +105,12 @@ impl Summary {
                 parts.push(format!("{number} {word}"));
             }
         }
-        if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+        let mut text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+        if command == Command::Audit && self.differing > 0 {
+            // Not one more state: a clock that drifted from the inventory may well be synchronised.
+            let _ = write!(text, "; {} drifted", self.differing);
+        }
+        text
     }
 
     /// `12 writes, 5 restarts, …`; nothing may be missing here when nothing was to be done: the zeros are the news.
@@ -128,11 +131,12 @@ impl Summary {
         }
         parts.push(count(self.connections as usize, "connection"));
         parts.push(count(self.channels as usize, "channel"));
-        let idle = self.steps == 0 && self.uploads == 0;
+        // Of a host that did not answer nobody knows whether there is something to change.
+        let idle = self.steps == 0 && self.states.values().sum::<usize>() == self.hosts;
         let prefix = match command {
             Command::Audit => "nothing was changed: ",
-            Command::Apply if idle => "nothing to change: ",
-            Command::Plan if self.steps == 0 => "nothing to change: ",
+            Command::Apply if idle && self.uploads == 0 => "nothing to change: ",
+            Command::Plan if idle => "nothing to change: ",
             Command::Plan => "to be done: ",
             Command::Apply => "done: ",
         };
@@ -183,7 +187,7 @@ mod tests {
         assert_eq!(work, "to be done: 0 writes, 0 restarts, 2 connections, 2 channels");
         let [fleet, work] =
             Summary::of(&[example::edited("web1"), example::unreachable("web2")]).lines(Command::Audit);
-        assert_eq!(fleet, "2 hosts: 1 synced, 1 drifted, 1 unreachable");
+        assert_eq!(fleet, "2 hosts: 1 synced, 1 unreachable; 1 drifted");
         assert_eq!(work, "nothing was changed: 1 connection, 1 channel");
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn render(report: &FleetReport, width: Option<u16>) -> String {
     hosts.sort_by_key(|host| (verdict(report.command, host), Reverse(badness(host)), host.wave));
     let mut text = table(report.command, &hosts, width);
     troubles(&mut text, report.command, &hosts);
-    remarks(&mut text, &report.hosts);
+    remarks(&mut text, report.command, &report.hosts);
     closing(&mut text, report);
     text
 }
@@ -60,18 +60,20 @@ fn badness(host: &HostResult) -> (u8, ClockState) {
 fn table(command: Command, hosts: &[&HostResult], width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).force_no_tty().enforce_styling();
-    match width {
-        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
-    };
     let change = if command == Command::Audit { "DRIFT" } else { "CHANGED" };
-    let titles = ["HOST", "ROLE", "STATE", "STRATUM", "SOURCE", "OFFSET", "BOUND", "REACH", change];
-    table.set_header(titles);
+    table.set_header(["HOST", "ROLE", "STATE", "STRATUM", "SOURCE", "OFFSET", "BOUND", "REACH", change]);
     for host in hosts {
         table.add_row(row(command, host));
     }
+    let columns = table.column_max_content_widths();
+    let natural = columns.iter().map(|&column| usize::from(column) + 2).sum::<usize>().saturating_sub(2);
+    let narrow = width.filter(|&width| natural > usize::from(width));
+    match narrow {
+        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, if narrow.is_some() { 1 } else { 2 }));
     }
     let mut lines = table.lines();
     let titles = lines.next().unwrap_or_default();
@@ -92,8 +94,7 @@ fn row(command: Command, host: &HostResult) -> [Cell; 9] {
         ClockState::Local => "own clock".to_owned(),
         _ => host.source.clone().unwrap_or_else(dash),
     };
-    let bound =
-        host.error_bound.map_or_else(dash, |error| format!("{} of {}", span(error), span(host.bound)));
+    let bound = host.error_bound.map_or_else(dash, |error| format!("{}/{}", span(error), span(host.bound)));
     let change = match (command, &host.report) {
         (Command::Audit, report) => report.as_ref().map_or_else(dash, |report| drift_in_short(&report.drift)),
         _ => steps_in_short(&host.steps),
@@ -114,10 +115,10 @@ fn row(command: Command, host: &HostResult) -> [Cell; 9] {
 fn state_cell(command: Command, host: &HostResult) -> Cell {
     let cell = Cell::new(state_word(host));
     match verdict(command, host) {
-        Verdict::Failed => cell.fg(Color::Red).add_attribute(Attribute::Bold),
-        Verdict::ClockOff => cell.fg(Color::Red),
-        Verdict::Differs => cell.fg(Color::Yellow),
-        Verdict::Good => cell.fg(Color::Green),
+        Verdict::Failed => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
+        Verdict::ClockOff => cell.fg(Color::DarkRed),
+        Verdict::Differs => cell.fg(Color::DarkYellow),
+        Verdict::Good => cell.fg(Color::DarkGreen),
     }
 }
 
@@ -229,11 +230,15 @@ fn undiagnosed(command: Command, host: &HostResult) -> Option<(String, Option<St
 }
 
 /// What holds beside the table: who asks each server, whose clock nobody steers, what was taken over.
-fn remarks(text: &mut String, hosts: &[HostResult]) {
+fn remarks(text: &mut String, command: Command, hosts: &[HostResult]) {
     let mut lines = Vec::new();
     for host in hosts {
-        if let Some(asked_by) = &host.asked_by {
-            lines.push(asked(&host.name, asked_by));
+        match &host.asked_by {
+            // A server's turn was before its clients': that nobody has asked yet is no news.
+            Some(asked_by) if !(asked_by.is_empty() && command == Command::Apply) => {
+                lines.push(asked(&host.name, asked_by));
+            }
+            _ => {}
         }
     }
     let mut alone: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -302,14 +307,14 @@ mod tests {
         snapbox::assert_data_eq!(
             plain(&example::troubled_fleet(), None),
             snapbox::str![[r#"
-HOST   ROLE    STATE           STRATUM  SOURCE     OFFSET   BOUND          REACH  CHANGED
-web4   client  unreachable     -        -          -        -              -      -
-db1    client  failed          -        -          -        -              -      -
-web3   client  unsynchronised  0        -          -        -              0      -
-web2   client  synced          11       ntp-a      +1.5 us  402 us of 3 s  377    -
-ntp-a  server  local           10       own clock  -        0 ns of 3 s    -      -
-web1   client  synced          11       ntp-a      +1.5 us  402 us of 3 s  377    -
-db2    client  synced          11       ntp-a      +1.5 us  402 us of 3 s  377    1 write, start
+HOST   ROLE    STATE           STRATUM  SOURCE     OFFSET   BOUND       REACH  CHANGED
+web4   client  unreachable     -        -          -        -           -      -
+db1    client  failed          -        -          -        -           -      -
+web3   client  unsynchronised  0        -          -        -           0      -
+web2   client  synced          11       ntp-a      +1.5 us  402 us/3 s  377    -
+ntp-a  server  local           10       own clock  -        0 ns/3 s    -      -
+web1   client  synced          11       ntp-a      +1.5 us  402 us/3 s  377    -
+db2    client  synced          11       ntp-a      +1.5 us  402 us/3 s  377    1 write, start
 
 web4: unreachable (connect): no answer from 10.20.1.9 port 22 within 10 s
   next: is the host up, and does a firewall drop the port?
@@ -340,9 +345,9 @@ done: 1 write, 1 start, 0 restarts, agent pushed to 1 host, 5 connections, 5 cha
         snapbox::assert_data_eq!(
             plain(&fleet(Command::Audit, hosts), None),
             snapbox::str![[r#"
-HOST   ROLE    STATE   STRATUM  SOURCE     OFFSET   BOUND          REACH  DRIFT
-ntp-a  server  local   10       own clock  -        0 ns of 3 s    -      -
-web1   client  synced  11       ntp-a      +1.5 us  402 us of 3 s  377    -
+HOST   ROLE    STATE   STRATUM  SOURCE     OFFSET   BOUND       REACH  DRIFT
+ntp-a  server  local   10       own clock  -        0 ns/3 s    -      -
+web1   client  synced  11       ntp-a      +1.5 us  402 us/3 s  377    -
 
 ntp-a was asked by 2 clients: web1, 10.20.9.9
 

@@ -112,5 +112,91 @@ fn asked_by(report: &HostReport, ward: &Ward<'_>) -> Option<Vec<String>> {
         Some(patient) => patient.host.name.clone(),
         None => address,
     };
-    Some(clients.map(|client| name(client.address.to_string())).collect())
+    let mut names: Vec<String> = clients.map(|client| name(client.address.to_string())).collect();
+    names.sort_unstable();
+    Some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::conversation::Conversation;
+    use crate::inventory::{self, InputFile};
+    use crate::report::example::{following_report, local, source};
+
+    const PLANT: &str = "\
+fleet: plant-7
+groups:
+  servers:
+    role: server
+    time: { allow: [10.20.0.0/16], local: { stratum: 10 } }
+    hosts:
+      ntp-a: { address: 10.20.0.11 }
+  clients:
+    role: client
+    time: { upstreams: [{ group: servers }], maxdistance: 2.0 }
+    hosts:
+      web1: { address: 10.20.1.1 }
+      web2: { address: 10.20.1.2 }
+";
+
+    fn talked(outcome: Outcome) -> Ended {
+        let talk = Conversation { outcome, uploaded: Some(1000), connections: 1, channels: 1 };
+        Ended { end: End::Talked(Box::new(talk)), elapsed: Duration::from_millis(250) }
+    }
+
+    fn broke(step: &str) -> Ended {
+        let broken = Broken { step: step.to_owned(), cause: "it broke".to_owned(), hint: None };
+        Ended { end: End::Broke(broken), elapsed: Duration::ZERO }
+    }
+
+    fn rows(ended: [Ended; 3]) -> Vec<HostResult> {
+        let file = InputFile { name: "plant.yaml".to_owned(), text: PLANT.to_owned() };
+        let inventory = inventory::load(&[file], None).unwrap();
+        let hosts: Vec<&Host> = inventory.hosts.iter().collect();
+        results(&hosts, &[vec![0], vec![1, 2]], ended.into())
+    }
+
+    #[test]
+    fn hosts_of_the_fleet_go_by_their_names() {
+        let mut follower = following_report();
+        follower.sources.insert(0, Source { state: '-', ..source("192.0.2.1", "192.0.2.1") });
+        let [server, client, _] = <[HostResult; 3]>::try_from(rows([
+            talked(Outcome::Done { steps: vec![], report: local("ntp-a").report }),
+            talked(Outcome::Done { steps: vec![], report: Some(follower) }),
+            broke("login"),
+        ]))
+        .unwrap();
+        assert_eq!(server.state, ClockState::Local);
+        assert_eq!(server.asked_by, Some(vec!["10.20.9.9".to_owned(), "web1".to_owned()]));
+        assert_eq!((server.role.as_str(), server.wave), ("server", 1));
+        assert_eq!(client.state, ClockState::Synced);
+        assert_eq!(client.source, Some("ntp-a".to_owned()));
+        assert_eq!((client.bound, client.wave), (Seconds(2.0), 2));
+        assert_eq!((client.uploaded_bytes, client.elapsed), (1000, Seconds(0.25)));
+    }
+
+    #[test]
+    fn no_connection_is_told_from_a_step_that_failed() {
+        let rows = rows([
+            broke("host key"),
+            broke("bootstrap"),
+            talked(Outcome::Failed {
+                step: "write /etc/timefleet/agent.conf".to_owned(),
+                cause: "disk full".to_owned(),
+                hint: None,
+                done: vec![Step::ReloadUnits],
+                report: None,
+            }),
+        ]);
+        let kinds: Vec<String> = rows
+            .iter()
+            .map(|row| serde_json::to_value(&row.ending).unwrap()["result"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(kinds, ["unreachable", "failed", "failed"]);
+        // What was done before the failure is told.
+        assert_eq!(rows[2].steps, [Step::ReloadUnits]);
+    }
 }

@@ -1,5 +1,7 @@
 //! The command line as a user meets it: help, mistakes, and a host that is not there.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -33,19 +35,153 @@ fn mistake(arguments: &[&str]) -> String {
 fn help_says_what_there_is_with_examples_and_exit_codes() {
     let output = timefleet(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_data_eq!(text(&output.stdout), str![[]]);
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
+Makes real machines agree on the time: YAML inventories in, every clock synchronised over SSH
+
+Usage: timefleet [OPTIONS] <COMMAND>
+
+Commands:
+  apply     Make every host keep the time as the inventory says, wait for the clocks, and report
+  plan      Show what apply would change, with a diff for each host; changes nothing
+  audit     Show what is: files, service and clock of every host against the inventory; changes
+            nothing
+  validate  Check inventories without touching a host
+  render    Print the files that apply would write to each host
+  lab       Run the main job on a fleet on this machine: one isolated server, four clients, no root
+  help      Print this message or the help of the given subcommand(s)
+
+Options:
+      --color <WHEN>
+          When to use colours [NO_COLOR is honoured]
+
+          Possible values:
+          - auto:   On terminals, unless NO_COLOR is set
+          - always: Always
+          - never:  Never
+          
+          [default: auto]
+
+  -v, --verbose...
+          Say more on standard error (-vv: still more)
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Examples:
+  timefleet lab                            a fleet on this machine, for a first look
+  timefleet validate inventories/*.yaml    check inventories; touches no host
+  timefleet plan plant.yaml                what would change, a diff for each host
+  timefleet apply plant.yaml               make it so, wait for the clocks, report
+  timefleet audit plant.yaml --output json what is, for a program
+
+Exit codes:
+  0  all well
+  1  some host failed or could not be reached, or its service does not run
+  2  the input or the command line is wrong; nothing was touched
+  3  changes are pending (plan) or drift was found (audit)
+  4  every host answered, but some clock is out of bounds or not synchronised
+
+"#]]
+    );
 }
 
 #[test]
 fn help_of_apply() {
     let output = timefleet(&["apply", "--help"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_data_eq!(text(&output.stdout), str![[]]);
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
+Make every host keep the time as the inventory says, wait for the clocks, and report
+
+Connects to every host over SSH (one connection and one channel each, servers before those who poll
+them), pushes the agent where its exact bytes are not there yet, writes the configuration, starts or
+restarts the service, waits until each clock is synchronised and within its bound, and prints the
+fleet report. What is already as wished is left alone: a second apply changes nothing.
+
+Usage: timefleet apply [OPTIONS] <INVENTORY>...
+
+Arguments:
+  <INVENTORY>...
+          Inventory files, read as one (`-`: standard input)
+
+Options:
+      --output <OUTPUT>
+          How to print the report on standard output
+
+          Possible values:
+          - table: For a person
+          - json:  For a program; versioned
+          
+          [default: table]
+
+      --forks <N>
+          Hosts to talk to at the same time
+          
+          [default: 64]
+
+      --timeout <TIME>
+          How long a host may take to accept the connection
+          
+          [default: 10s]
+
+      --agents <DIR>
+          Directory with agents for other machines: `timefleet-agent-<uname -m>` and SHA256SUMS
+          
+          [env: TIMEFLEET_AGENTS=]
+
+      --wait <TIME>
+          How long to wait for each clock to be synchronised and within its bound: 90s, 2m
+          
+          [default: 60s]
+
+      --color <WHEN>
+          When to use colours [NO_COLOR is honoured]
+
+          Possible values:
+          - auto:   On terminals, unless NO_COLOR is set
+          - always: Always
+          - never:  Never
+          
+          [default: auto]
+
+  -v, --verbose...
+          Say more on standard error (-vv: still more)
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+Exit codes:
+  0  all well
+  1  some host failed or could not be reached, or its service does not run
+  2  the input or the command line is wrong; nothing was touched
+  3  changes are pending (plan) or drift was found (audit)
+  4  every host answered, but some clock is out of bounds or not synchronised
+
+"#]]
+    );
 }
 
 #[test]
 fn a_misspelt_command_gets_a_suggestion() {
-    assert_data_eq!(mistake(&["aply", "plant.yaml"]), str![[]]);
+    assert_data_eq!(
+        mistake(&["aply", "plant.yaml"]),
+        str![[r#"
+error: unrecognized subcommand 'aply'
+
+  tip: a similar subcommand exists: 'apply'
+
+Usage: timefleet [OPTIONS] <COMMAND>
+
+For more information, try '--help'.
+
+"#]]
+    );
 }
 
 #[test]
@@ -58,13 +194,35 @@ fn commands_need_an_inventory() {
 
 #[test]
 fn no_forks_and_no_time_are_no_numbers() {
-    assert_data_eq!(mistake(&["audit", "--forks", "0", "plant.yaml"]), str![[]]);
-    assert_data_eq!(mistake(&["apply", "--wait", "soon", "plant.yaml"]), str![[]]);
+    assert_data_eq!(
+        mistake(&["audit", "--forks", "0", "plant.yaml"]),
+        str![[r#"
+error: invalid value '0' for '--forks <N>': 0 is not in 1..=65535
+
+For more information, try '--help'.
+
+"#]]
+    );
+    assert_data_eq!(
+        mistake(&["apply", "--wait", "soon", "plant.yaml"]),
+        str![[r#"
+error: invalid value 'soon' for '--wait <TIME>': expected number at 0
+
+For more information, try '--help'.
+
+"#]]
+    );
 }
 
 #[test]
 fn an_inventory_that_is_not_there_is_named() {
-    assert_data_eq!(mistake(&["apply", "nowhere.yaml"]), str![[]]);
+    assert_data_eq!(
+        mistake(&["apply", "nowhere.yaml"]),
+        str![[r#"
+error: cannot read nowhere.yaml: No such file or directory (os error 2)
+
+"#]]
+    );
 }
 
 #[test]
@@ -80,7 +238,13 @@ fn render_prints_the_files_of_a_host() {
 
 #[test]
 fn render_knows_the_host_that_was_meant() {
-    assert_data_eq!(mistake(&["render", "inventories/lab.yaml", "--on", "cleint1"]), str![[]]);
+    assert_data_eq!(
+        mistake(&["render", "inventories/lab.yaml", "--on", "cleint1"]),
+        str![[r#"
+error: there is no host `cleint1` in the inventory; did you mean `client1`?
+
+"#]]
+    );
 }
 
 /// Nobody listens on port 1 of the loopback interface.
@@ -109,9 +273,34 @@ groups:
 fn hosts_that_are_not_there_each_get_a_line_and_the_run_ends_1() {
     let directory = tempfile::tempdir().unwrap();
     let output = timefleet(&["apply", &absent_fleet(directory.path())]);
-    assert_data_eq!(text(&output.stdout), str![[]]);
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
+HOST   ROLE    STATE        STRATUM  SOURCE  OFFSET  BOUND  REACH  CHANGED
+ntp-a  server  unreachable  -        -       -       -      -      -
+web1   client  unreachable  -        -       -       -      -      -
+
+ntp-a: unreachable (connect): 127.0.0.1 port 1 refused the connection
+  next: is sshd running there, and is `ssh: { port: … }` right?
+web1: unreachable (connect): 127.0.0.2 port 1 refused the connection
+  next: is sshd running there, and is `ssh: { port: … }` right?
+
+2 hosts: 2 unreachable
+done: 0 writes, 0 restarts, 0 connections, 0 channels
+
+"#]]
+    );
     // Servers first; a later wave goes on although the one before failed.
-    assert_data_eq!(text(&output.stderr), str![[]]);
+    assert_data_eq!(
+        text(&output.stderr),
+        str![[r#"
+ntp-a: connect
+ntp-a: connect: 127.0.0.1 port 1 refused the connection
+web1: connect
+web1: connect: 127.0.0.2 port 1 refused the connection
+
+"#]]
+    );
     assert_eq!(output.status.code(), Some(1));
 }
 
