@@ -52,7 +52,7 @@ pub(super) const SCRIPT: &str = concat!(
     r#"install) e=$(mkdir -p -- "$dir" 2>&1) || fail directory "$e"; t=$dir/.timefleet-agent-$sha.$$; "#,
     r#"e=$(writable) || fail write "$e"; e=$(startable) || fail noexec "$e";; "#,
     r#"stage) for p in /run /tmp /var/tmp "$HOME"; do "#,
-    r#"d=$(mktemp -d "$p/timefleet.XXXXXXXX" 2> /dev/null) || continue; t=$d/timefleet-agent-$sha; "#,
+    r#"d=$(mktemp -d "$p/timefleet-XXXXXXXX" 2> /dev/null) || continue; t=$d/timefleet-agent-$sha; "#,
     r#"e=$(writable && startable) && break; gone; done; [ -n "$d" ] || fail no-place;; "#,
     r#"*) exit 3;; esac; "#,
     r#"echo timefleet-absent; IFS=" " read -r verb n || exit 3; "#,

@@ -23,8 +23,10 @@ fn they_agree(site: &Site) {
     let report = FleetReport::of(&applied);
     assert_eq!(HOSTS.map(|host| report.clock(host)), ["local", "synced", "synced"], "{applied}");
     for host in HOSTS {
-        assert_eq!(report.steps(host).first(), Some(&"stop_rival"), "{applied}");
-        assert_eq!(report.steps(host).last(), Some(&"start"), "{applied}");
+        // Debian's chronyd keeps the time until nothing is left to do but start the agent.
+        let steps = report.steps(host);
+        assert!(steps.starts_with(&["write", "write"]), "{applied}");
+        assert!(steps.ends_with(&["stop_rival", "enable", "start"]), "{applied}");
     }
     for client in ["web1", "web2"] {
         let tracking = report.details(client).tracking.unwrap();

@@ -34,7 +34,7 @@ fn is_followed(site: &Site) {
     let path = site.inventory(
         "fleet: orchard\n\
          defaults:\n  \
-           ssh: { user: ops, identity: ~/.ssh/id_ed25519, become: true }\n  \
+           ssh: { user: ops, identity: ~/.ssh/id_ed25519, known_hosts: ~/.ssh/known_hosts, become: true }\n  \
            take_over: true\n  \
            time: { control_clock: false, upstreams: [{ server: 10.20.0.11, iburst: true }] }\n\
          groups:\n  \

@@ -10,7 +10,7 @@ use crate::site::Site;
 /// Nothing outside the site is needed, and the hosts' shared clock is left alone.
 const INVENTORY: &str = r#"fleet: orchard
 defaults:
-  ssh: { user: ops, identity: ~/.ssh/id_ed25519, become: true }
+  ssh: { user: ops, identity: ~/.ssh/id_ed25519, known_hosts: ~/.ssh/known_hosts, become: true }
   take_over: true
   time: { control_clock: false }
 groups:
