@@ -212,7 +212,8 @@ fn resident(lab: &Path, name: &str) -> Resident {
         identity: Some(lab.join("identity")),
         known_hosts: Some(lab.join("known_hosts")),
         agent_home: "~/timefleet".into(),
-        cmdport: 11323,
+        port: 0,
+        cmdport: 0,
     }
 }
 
@@ -339,6 +340,22 @@ async fn a_port_that_is_taken_is_named_and_what_was_started_is_cleared_away() {
     assert!(!path.exists());
 }
 
+#[test]
+fn a_port_that_another_agent_holds_is_named() {
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut server = resident(Path::new("/lab"), "ntp-a");
+    server.probe().unwrap();
+    server.port = address.port();
+    assert_eq!(
+        server.probe().unwrap_err().to_string(),
+        format!(
+            "ntp-a: cannot listen on {address}: Address already in use (os error 98); the lab needs Linux's loopback \
+             and this port free"
+        )
+    );
+}
+
 #[tokio::test]
 async fn an_interrupted_lab_drops_its_work() {
     let home = tempfile::tempdir().unwrap();
@@ -402,7 +419,7 @@ async fn the_instructions_can_be_typed_as_they_are() {
   target/release/timefleet apply 'LAB/lab.yaml'
   target/release/timefleet audit 'LAB/lab.yaml'
   ssh -F none -i 'LAB/identity' -o 'UserKnownHostsFile=\"LAB/known_hosts\"' -p 0 lab@127.0.0.1 ps
-  chronyc -h 127.0.0.1 -p 11323 tracking
+  chronyc -h 127.0.0.1 -p 0 tracking
   chronyc -h 'LAB/hosts/ntp-a/timefleet/run/chronyd.sock' clients
 "
     );
