@@ -26,7 +26,7 @@ use resident::Resident;
 
 use crate::inventory::host::Host;
 use directory::Directory;
-use server::{Account, Server, Visits};
+use server::{Account, Server};
 
 /// The lab's fleet: an inventory like any other.
 pub(crate) const INVENTORY: &str = include_str!("../../inventories/lab.yaml");
@@ -200,11 +200,6 @@ impl Lab {
     /// Where everything is.
     pub(crate) fn path(&self) -> &Path {
         self.directory.as_ref().map_or(Path::new(""), Directory::path)
-    }
-
-    /// SSH connections and channels that each host has seen so far.
-    pub(crate) fn visits(&self) -> impl Iterator<Item = (&str, Visits)> {
-        self.houses.iter().map(|house| (house.resident.name.as_str(), house.server.visits()))
     }
 
     /// Ends when somebody asks for the end of the lab: Ctrl-C, SIGTERM, or the terminal is closed.
