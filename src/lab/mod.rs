@@ -26,7 +26,7 @@ use resident::Resident;
 
 use crate::inventory::host::Host;
 use directory::Directory;
-use server::{Account, Server, Visits};
+use server::{Account, Server};
 
 /// The lab's fleet: an inventory like any other.
 pub(crate) const INVENTORY: &str = include_str!("../../inventories/lab.yaml");
@@ -75,14 +75,14 @@ pub(crate) enum LabError {
         /// Bytes.
         length: usize,
     },
-    /// A port is taken or an address is not ours.
+    /// A port is taken, by a lab of another user perhaps, or an address is not ours.
     #[error(
         "{host}: cannot listen on {address}: {source}; the lab needs Linux's loopback and this port free"
     )]
     Listen {
         /// The host.
         host: String,
-        /// Its SSH address.
+        /// Of its SSH server or its agent.
         address: SocketAddr,
         /// Why.
         source: io::Error,
@@ -179,6 +179,7 @@ impl Lab {
         directory.write_key("identity", &key)?;
         let mut known_hosts = String::new();
         for resident in residents {
+            resident.probe()?;
             let home = directory.make(&resident.home_directory())?;
             let log = directory.make(Path::new("ssh"))?.join(format!("{}.log", resident.name));
             let account = Account { user: resident.user.clone(), key: key.public_key().clone(), home, log };
@@ -199,11 +200,6 @@ impl Lab {
     /// Where everything is.
     pub(crate) fn path(&self) -> &Path {
         self.directory.as_ref().map_or(Path::new(""), Directory::path)
-    }
-
-    /// SSH connections and channels that each host has seen so far.
-    pub(crate) fn visits(&self) -> impl Iterator<Item = (&str, Visits)> {
-        self.houses.iter().map(|house| (house.resident.name.as_str(), house.server.visits()))
     }
 
     /// Ends when somebody asks for the end of the lab: Ctrl-C, SIGTERM, or the terminal is closed.

@@ -1,10 +1,10 @@
 //! One host of the lab, as the inventory describes it, before it is started.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use super::LabError;
-use crate::inventory::host::{Host, Service};
+use crate::inventory::host::{Host, Role, Service};
 
 /// Longest path of a Unix socket, bytes (unix(7): `sun_path`, without its final zero).
 const SOCKET_PATH_LIMIT: usize = 107;
@@ -27,7 +27,9 @@ pub(crate) struct Resident {
     pub(crate) known_hosts: Option<PathBuf>,
     /// Everything of the agent's, below the login's home.
     pub(crate) agent_home: String,
-    /// UDP port of its agent for chronyc.
+    /// UDP port that its agent serves time on; 0 = none.
+    pub(crate) port: u16,
+    /// UDP port of its agent for chronyc; 0 = none.
     pub(crate) cmdport: u16,
 }
 
@@ -57,6 +59,7 @@ impl TryFrom<&Host> for Resident {
             identity: host.ssh.identity.as_ref().map(|path| path.value.clone()),
             known_hosts: host.ssh.known_hosts.as_ref().map(|path| path.value.clone()),
             agent_home: host.agent.home.value.clone(),
+            port: if *host.role == Role::Server { *host.time.port } else { 0 },
             cmdport: *host.time.cmdport,
         })
     }
@@ -100,6 +103,18 @@ impl Resident {
         let length = run_directory.join(LONGEST_SOCKET_NAME).as_os_str().len();
         if length > SOCKET_PATH_LIMIT {
             return Err(LabError::PathTooLong { host: self.name.clone(), directory: run_directory, length });
+        }
+        Ok(())
+    }
+    /// Are its agent's ports free? Found out before anything starts: an agent that cannot serve says so less clearly.
+    pub(super) fn probe(&self) -> Result<(), LabError> {
+        for port in [self.port, self.cmdport].into_iter().filter(|&port| port != 0) {
+            let address = SocketAddr::new(self.ssh.ip(), port);
+            UdpSocket::bind(address).map_err(|source| LabError::Listen {
+                host: self.name.clone(),
+                address,
+                source,
+            })?;
         }
         Ok(())
     }

@@ -29,23 +29,13 @@ pub(crate) struct Account {
     pub(crate) key: PublicKey,
     /// `HOME`, and where commands start.
     pub(crate) home: PathBuf,
-    /// Gets a line for each connection and each channel.
+    /// Gets a line for each authenticated connection and each session channel: `connection 1`, `channel 1`.
     pub(crate) log: PathBuf,
-}
-
-/// How often a server was used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Visits {
-    /// Authenticated connections.
-    pub(crate) connections: u64,
-    /// Session channels.
-    pub(crate) channels: u64,
 }
 
 /// A listening server.
 pub(crate) struct Server {
     address: SocketAddr,
-    counter: Arc<Counter>,
     /// Every task of the server holds a receiver: `true` tells them to end, and no receiver left means they have.
     closing: watch::Sender<bool>,
 }
@@ -62,6 +52,7 @@ impl Closing {
     }
 }
 
+/// Numbers for the log.
 #[derive(Default)]
 struct Counter {
     connections: AtomicU64,
@@ -76,7 +67,6 @@ impl Server {
     pub(crate) async fn open(address: SocketAddr, key: PrivateKey, account: Account) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let counter = Arc::new(Counter::default());
         let (closing, closed) = watch::channel(false);
         let config = Arc::new(Config {
             methods: MethodSet::from(&[MethodKind::PublicKey][..]),
@@ -88,22 +78,14 @@ impl Server {
             ..Config::default()
         });
         let visitor =
-            Visitor { account: Arc::new(account), counter: Arc::clone(&counter), closing: Closing(closed) };
+            Visitor { account: Arc::new(account), counter: Arc::default(), closing: Closing(closed) };
         tokio::spawn(accept(listener, config, visitor));
-        Ok(Server { address, counter, closing })
+        Ok(Server { address, closing })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// How often it was used so far.
-    pub(crate) fn visits(&self) -> Visits {
-        Visits {
-            connections: self.counter.connections.load(Ordering::Relaxed),
-            channels: self.counter.channels.load(Ordering::Relaxed),
-        }
     }
 
     /// Stops listening, hangs up, ends the commands that still run, and waits until all of that is done.
