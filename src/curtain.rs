@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep_until};
 /// What a conversation keeps from others while it goes on: a place among those that talk at once, and the word that the
 /// next wave waits for. Both are given up when all clones are dropped, or by [`Place::leave`].
 #[derive(Clone, Debug)]
-pub(crate) struct Place(Arc<Mutex<Option<(OwnedSemaphorePermit, oneshot::Sender<()>)>>>);
+pub(crate) struct Place(Arc<Mutex<Option<Kept>>>);
+
+type Kept = (OwnedSemaphorePermit, oneshot::Sender<()>);
 
 impl Place {
     /// `settled` is dropped as soon as nobody need wait for this host any more.

@@ -48,8 +48,6 @@ pub(crate) struct Inventory {
 pub(crate) struct Group {
     /// Unique in the inventory.
     pub(crate) name: String,
-    /// Where it was declared.
-    pub(crate) place: Place,
     /// Indices into [`Inventory::hosts`], ascending: its own and those of the groups inside.
     pub(crate) members: Vec<usize>,
 }

@@ -73,6 +73,7 @@ impl Problem {
     }
 
     /// `file:line:column: error[rule]: message`
+    #[cfg(test)]
     pub(crate) fn headline(&self) -> String {
         let rule = self.rule.map(|rule| format!("[{rule}]")).unwrap_or_default();
         format!("{}: {}{rule}: {}", self.place, self.severity.word(), self.message)

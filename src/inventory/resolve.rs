@@ -313,11 +313,8 @@ fn contradictions(host: &Host, problems: &mut Vec<Problem>) {
 
 /// Groups with the hosts that are in them or in the groups inside.
 pub(super) fn groups(tree: &Tree<'_, '_>, hosts: &[Host]) -> Vec<Group> {
-    let mut groups: Vec<Group> = tree
-        .groups
-        .iter()
-        .map(|layer| Group { name: layer.name.clone(), place: layer.place.clone(), members: Vec::new() })
-        .collect();
+    let mut groups: Vec<Group> =
+        tree.groups.iter().map(|layer| Group { name: layer.name.clone(), members: Vec::new() }).collect();
     for (index, host) in hosts.iter().enumerate() {
         let of_host = host.groups.iter().filter_map(|name| tree.group_by_name.get(name));
         for &group in of_host {

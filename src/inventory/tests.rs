@@ -347,7 +347,6 @@ groups: { 'on': { role: server, hosts: { 010: { address: 10.0.0.1 }, 1_000: , y:
     let names: Vec<_> = inventory.hosts.iter().map(|host| host.name.as_str()).collect();
     assert_eq!(names, ["010", "1_000", "y"]);
     assert_eq!(inventory.groups[0].name, "on");
-    assert_eq!(inventory.groups[0].place.column, 11);
 }
 
 #[test]
