@@ -2,6 +2,8 @@
 //!
 //! The lab's addresses and ports are fixed, so these stories are told one after the other.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not recognised as ones")]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -103,7 +103,8 @@ impl Div for Seconds {
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s", self.0)
+        let digits = format!("{:.9}", self.0);
+        write!(f, "{} s", digits.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
@@ -285,6 +286,12 @@ mod tests {
         assert_eq!(NtpShort::from_seconds(Seconds(1.0)), NtpShort(0x10000));
         assert_eq!(NtpShort::from_seconds(Seconds(1e-9)), NtpShort(1));
         assert_eq!(NtpShort::from_seconds(Seconds(-1.0)), NtpShort(0));
+    }
+
+    #[test]
+    fn spans_are_printed_to_the_nanosecond() {
+        let printed = [30.0, -0.25, 29.999_998_713_675, 0.0].map(|span| Seconds(span).to_string());
+        assert_eq!(printed, ["30 s", "-0.25 s", "29.999998714 s", "0 s"]);
     }
 
     #[test]

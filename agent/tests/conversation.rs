@@ -27,13 +27,19 @@ struct Home {
     config: String,
 }
 
+/// Copies what will be executed. Another process writes it: a file that this one holds open, and that a test beside
+/// this one hands on to its own child, could not be executed ("text file busy").
+fn copy(from: impl AsRef<std::ffi::OsStr>, to: impl AsRef<std::ffi::OsStr>) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 impl Home {
     fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         let bin_dir = place.path().join("timefleet/bin");
         fs::create_dir_all(&bin_dir).unwrap();
         let agent = format!("timefleet-agent-{}", sha256sum(built()));
-        fs::copy(built(), bin_dir.join(&agent)).unwrap();
+        copy(built(), bin_dir.join(&agent));
         // The kernel names a free port; nobody else asks for it in the moment until the agent does.
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
@@ -207,7 +213,7 @@ fn an_ephemeral_far_end_leaves_no_trace() {
     let home = Home::new();
     let staging = home.place.path().join("timefleet-Xy12");
     fs::create_dir(&staging).unwrap();
-    fs::copy(built(), staging.join("agent")).unwrap();
+    copy(built(), staging.join("agent"));
     let request = Request {
         protocol: PROTOCOL,
         mode: Mode::Plan,
@@ -294,7 +300,7 @@ fn an_apply_makes_it_so_and_a_second_one_does_nothing() {
     kill(Pid::from_raw(home.pid().unwrap()), Signal::SIGKILL).unwrap();
     home.ask(Mode::Apply).done();
     let old = format!("timefleet-agent-{:064x}", 1);
-    fs::copy(built(), home.at("bin").join(&old)).unwrap();
+    copy(built(), home.at("bin").join(&old));
     assert_eq!(home.ask(Mode::Apply).done().0, []);
     assert!(!home.at("bin").join(old).exists(), "executables that nobody uses are removed");
 }
@@ -341,8 +347,10 @@ fn a_daemon_that_ends_at_once_is_quoted() {
     let script = home.at("bin").join(&home.agent);
     let far_end = home.place.path().join(&home.agent);
     fs::rename(&script, &far_end).unwrap();
-    fs::write(&script, "#!/bin/sh\necho 'cannot bind 127.0.0.1:323: Address in use' >&2\nexit 1\n").unwrap();
-    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let draft = home.place.path().join("draft");
+    fs::write(&draft, "#!/bin/sh\necho 'cannot bind 127.0.0.1:323: Address in use' >&2\nexit 1\n").unwrap();
+    fs::set_permissions(&draft, Permissions::from_mode(0o755)).unwrap();
+    copy(&draft, &script);
     let request = Request {
         protocol: PROTOCOL,
         mode: Mode::Apply,

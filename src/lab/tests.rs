@@ -271,6 +271,12 @@ async fn a_second_lab_is_refused_and_disturbs_nothing() {
     two_hosts(&path).await.unwrap().stop().await.unwrap();
 }
 
+/// Copies what will be executed. Another process writes it: a file that this one holds open, and that a test beside
+/// this one hands on to its own child, could not be executed ("text file busy").
+fn copy(from: impl AsRef<std::ffi::OsStr>, to: impl AsRef<std::ffi::OsStr>) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 #[tokio::test]
 async fn what_a_killed_lab_left_behind_is_ended_and_removed_by_the_next() {
     let home = tempfile::tempdir().unwrap();
@@ -278,7 +284,7 @@ async fn what_a_killed_lab_left_behind_is_ended_and_removed_by_the_next() {
     let programs = path.join("hosts/old/timefleet/bin");
     fs::create_dir_all(&programs).unwrap();
     fs::write(path.join("lock"), "4194305\n").unwrap();
-    fs::copy("/bin/sleep", programs.join("timefleet-agent")).unwrap();
+    copy("/bin/sleep", programs.join("timefleet-agent"));
     let mut agent = Command::new(programs.join("timefleet-agent")).arg("1000").spawn().unwrap();
 
     let lab = two_hosts(&path).await.unwrap();
@@ -291,7 +297,7 @@ async fn what_a_killed_lab_left_behind_is_ended_and_removed_by_the_next() {
 fn a_process_that_ignores_the_polite_signal_is_killed() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().canonicalize().unwrap();
-    fs::copy("/bin/sh", path.join("agent")).unwrap();
+    copy("/bin/sh", path.join("agent"));
     let mut agent = Command::new(path.join("agent"))
         .args(["-c", "trap '' TERM; echo ready; read line"])
         .stdin(Stdio::piped())

@@ -63,7 +63,7 @@ bindcmdaddress /run/chrony/chronyd.sock
     assert!(unit.starts_with(
         "# Managed by timefleet, do not edit: changes are found by audit.\n# Fleet plant-7, host web07.\n\n[Unit]\n"
     ));
-    let exec = "\nType=notify\nExecStart=/opt/timefleet/bin/timefleet-agent -f /etc/timefleet/agent.conf -4\nRestart=";
+    let exec = "\nType=notify\nExecStart=/opt/timefleet/bin/timefleet-agent -f /etc/timefleet/agent.conf -4\nExecReload=";
     assert!(unit.contains(exec), "{unit}");
 }
 

