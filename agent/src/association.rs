@@ -379,7 +379,7 @@ impl Association {
 
     fn accept(&mut self, sample: Sample, prior: SlopePrior) {
         self.counters.good = self.counters.good.wrapping_add(1);
-        self.history.add(sample, prior);
+        let is_steady = self.history.add(sample, prior);
         self.estimate = self.history.estimate(prior);
         if let Some(burst) = &mut self.burst {
             burst.good_left = burst.good_left.saturating_sub(1);
@@ -389,16 +389,17 @@ impl Association {
                 self.burst = None;
             }
         }
-        self.adapt_poll();
+        self.adapt_poll(is_steady);
     }
 
     /// Long histories mean that the clock is steady: ask less often. Short ones mean that it wanders: ask more often.
-    fn adapt_poll(&mut self) {
+    fn adapt_poll(&mut self, is_steady: bool) {
         if self.burst.is_some() {
             return;
         }
         let target = f64::from(self.upstream.poll_target.max(1));
-        self.poll_score += (self.history.len() as f64 / target - 1.0).clamp(-1.0, 1.0);
+        self.poll_score +=
+            if is_steady { self.history.len() as f64 / target - 1.0 } else { -1.0 }.clamp(-1.0, 1.0);
         if self.poll_score >= 1.0 {
             self.poll = self.poll.saturating_add(1);
             self.poll_score = 0.0;

@@ -91,8 +91,11 @@ pub struct History {
 
 /// chrony.conf(5): at most 64 samples are kept whatever the configuration says.
 const MOST_SAMPLES: u32 = 64;
-/// A line needs this many samples before the runs of its residuals mean anything.
-const FEWEST_FOR_RUNS: usize = 5;
+/// A line needs this many samples before its residuals mean anything.
+const FEWEST_FOR_FIT: usize = 5;
+/// Mean square of the residuals, in units of the deviation that the delays explain, above which a line is the wrong
+/// picture. One is what to expect.
+const MISFIT: f64 = 3.0;
 
 impl History {
     /// Keeps at least `fewest` and at most `most` samples (`minsamples`, `maxsamples`; 0 = no limit of its own).
@@ -126,19 +129,31 @@ impl History {
         self.samples.iter().map(|sample| sample.delay).reduce(Seconds::min)
     }
 
-    /// Takes a sample in and drops those that a straight line no longer describes.
-    pub fn add(&mut self, sample: Sample, prior: SlopePrior) {
+    /// Takes a sample in and drops the oldest ones until a straight line describes the rest. False when it does not
+    /// even describe the fewest that are kept: the oscillator wanders faster than it is measured.
+    pub fn add(&mut self, sample: Sample, prior: SlopePrior) -> bool {
         if self.samples.len() >= self.most {
             self.samples.pop_front();
         }
         self.samples.push_back(sample);
-        while self.samples.len() > self.fewest.max(FEWEST_FOR_RUNS) {
-            let count = u32::try_from(self.samples.len()).unwrap_or(u32::MAX);
-            match regression::fit(&self.points(), prior) {
-                Some(line) if regression::runs_are_too_few(count, line.runs) => self.samples.pop_front(),
-                _ => break,
-            };
+        loop {
+            if self.samples.len() < FEWEST_FOR_FIT || self.is_straight(prior) {
+                return true;
+            }
+            if self.samples.len() <= self.fewest.max(FEWEST_FOR_FIT) {
+                return false;
+            }
+            self.samples.pop_front();
         }
+    }
+
+    /// Do the samples lie about a line as their delays say they should?
+    fn is_straight(&self, prior: SlopePrior) -> bool {
+        let Some(line) = regression::fit(&self.points(), prior) else { return true };
+        let count = self.samples.len();
+        let freedom = count.saturating_sub(2).max(1) as f64;
+        line.chi_squared <= MISFIT * freedom
+            && !regression::runs_are_too_few(u32::try_from(count).unwrap_or(u32::MAX), line.runs)
     }
 
     /// The line through the samples; `None` without any.

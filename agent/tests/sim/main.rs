@@ -171,6 +171,18 @@ fn a_clock_that_is_not_ours_is_only_watched() {
 }
 
 #[test]
+fn a_clock_that_wanders_is_asked_more_often() {
+    let mut world = World::new(17);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let steady = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
+    let wild = world.add(Machine { wander: 1e-7, ..Machine::USUAL }, "server 10.0.0.1 iburst");
+    world.run(20_000.0);
+    assert!(world.sent(wild) > 2 * world.sent(steady), "{} {}", world.sent(wild), world.sent(steady));
+    let errors = world.errors(wild, 5000);
+    assert!(rms(&errors) < 3e-3, "rms {}", rms(&errors));
+}
+
+#[test]
 fn the_drift_file_is_used_from_the_first_second_on() {
     let mut world = World::new(13);
     let known = Drift { frequency: Ppm(100.0), skew: Ppm(0.1) };
