@@ -52,6 +52,8 @@ pub(crate) fn diagnose(patient: &Patient<'_>, ward: &Ward<'_>) -> Vec<Diagnosis>
     }));
     found.extend(clock_left_alone(patient.host, report));
     match patient.state {
+        // The step that failed says more than that its service does not run.
+        ClockState::Stopped | ClockState::Unknown if matches!(patient.ending, Ending::Failed { .. }) => {}
         ClockState::Stopped => found.push(stopped(patient.host, report)),
         ClockState::Unknown => found.push(silent(report)),
         ClockState::Unsynchronised => {
