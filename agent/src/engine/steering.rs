@@ -38,6 +38,8 @@ pub(super) struct Updates {
     pub(super) rms_offset: Seconds,
     /// Spacing of the last two updates.
     pub(super) interval: Seconds,
+    /// The errors have stopped to shrink.
+    is_settled: bool,
     last: Option<Mono>,
 }
 
@@ -248,13 +250,16 @@ impl Engine {
         })
     }
 
+    /// As long as each error is smaller than the one before, the clock is still settling and its mean is the last one:
+    /// the 20 s that a clock was wrong at the start say nothing of how well it is kept.
     fn note_update(&mut self, now: Mono, offset: Seconds) {
-        let first = self.updates.last.is_none();
+        let is_first = self.updates.last.is_none();
+        self.updates.is_settled |= !is_first && offset.abs() > self.updates.rms_offset;
         self.updates.last_offset = offset;
-        self.updates.rms_offset = if first {
-            offset.abs()
-        } else {
+        self.updates.rms_offset = if self.updates.is_settled {
             Seconds((0.9 * self.updates.rms_offset.0.powi(2) + 0.1 * offset.0.powi(2)).sqrt())
+        } else {
+            offset.abs()
         };
         self.updates.interval = self.updates.last.map_or(Seconds::ZERO, |last| now - last);
         self.updates.last = Some(now);
