@@ -6,6 +6,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::time::Duration;
 
 use timefleet_agent::host::message::{Event, GO_ON, Outcome, Request};
@@ -20,6 +21,8 @@ pub(crate) use error::ConversationError;
 const MAX_WORDS: usize = 64 * 1024;
 /// An event: the report of a server that remembers many clients is a few megabytes.
 const MAX_EVENT: usize = 32 * 1024 * 1024;
+/// How long the script may take for a line: sudo may ask a directory service, a login's start-up files may be slow.
+const SCRIPT_PATIENCE: Duration = Duration::from_secs(30);
 /// Lines that a login's start-up files may print before the greeting.
 const MAX_NOISE: usize = 200;
 
@@ -135,10 +138,10 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
         if place.directory.chars().any(char::is_control) {
             return Err(ConversationError::Directory { directory: place.directory.to_owned() });
         }
-        let greeting = self.greet(channel).await?;
+        let greeting = in_time(self.greet(channel)).await?;
         let agent = self.choose(&greeting)?;
         channel.send(place.ask(&agent.sha256).into_bytes()).await?;
-        match self.answer(channel).await? {
+        match in_time(self.answer(channel)).await? {
             Answer::Present => Ok(None),
             Answer::Absent => {
                 *self.step = "upload";
@@ -164,9 +167,10 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
         channel.send(format!("{SCRIPT}\n").into_bytes()).await?;
         for _ in 0..MAX_NOISE {
             match channel.line(MAX_WORDS).await? {
-                Some(line) => match Greeting::read(&line) {
-                    Some(greeting) => return Ok(greeting),
-                    None => last = line,
+                Some(line) => match (Greeting::read(&line), Answer::read(&line)) {
+                    (Some(greeting), _) => return Ok(greeting),
+                    (None, Some(Answer::Error { word, text })) => return Err(self.refused(&word, text)),
+                    (None, _) => last = line,
                 },
                 None => {
                     let exit = channel.finish().await?;
@@ -232,7 +236,7 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
         };
         let full = ["No space left", "quota exceeded"].iter().any(|part| words.contains(part));
         match word {
-            "no-sha256sum" => ConversationError::NoSha256sum,
+            "no-tool" => ConversationError::NoTool { tool: words },
             "no-place" => {
                 ConversationError::NoExec { place: "none of /run, /tmp, /var/tmp and the home".to_owned() }
             }
@@ -281,6 +285,14 @@ impl<'a, W: FnMut(Progress) + Send> Talk<'a, W> {
             }
         }
     }
+}
+
+/// The script has nothing to do but to look: a host that stays silent now hangs.
+async fn in_time<T>(
+    words: impl Future<Output = Result<T, ConversationError>>,
+) -> Result<T, ConversationError> {
+    let late = ConversationError::Deadline { step: "bootstrap", after: SCRIPT_PATIENCE };
+    tokio::time::timeout(SCRIPT_PATIENCE, words).await.unwrap_or(Err(late))
 }
 
 fn out_of_turn(answer: &Answer) -> ConversationError {

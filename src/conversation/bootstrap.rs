@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! > the script
+//! < timefleet-error no-tool <name>       (instead of the next line)
 //! < timefleet-bootstrap 1 <uid> <uname -m> <uname -s>
 //! > install|stage <sha256> <directory>
 //! < timefleet-present                     (the agent follows at once)
@@ -42,9 +43,10 @@ pub(super) const SCRIPT: &str = concat!(
     // Two questions with different answers: may this file be written, and may a program start from there?
     r##"writable() { { echo "#!/bin/sh" > "$t" && chmod 755 "$t"; } 2>&1; }; "##,
     r#"startable() { "$t" 2>&1 < /dev/null; }; "#,
+    r#"for c in id uname tr sha256sum head wc chmod mkdir mktemp mv rm rmdir; do "#,
+    r#"command -v $c > /dev/null || { echo "timefleet-error no-tool $c"; exit 3; }; done; "#,
     r#"echo "timefleet-bootstrap 1 $(id -u) $(uname -m) $(uname -s)"; "#,
     r#"IFS=" " read -r verb sha dir || exit 3; "#,
-    r#"command -v sha256sum > /dev/null || fail no-sha256sum; "#,
     r#"case $dir in "~") dir=$HOME;; "~/"*) dir=$HOME/${dir#??};; esac; "#,
     r#"f=$dir/timefleet-agent-$sha; "#,
     r#"if [ -n "$dir" ] && [ -x "$f" ] && whole "$f"; then echo timefleet-present; exec "$f" host; fi; "#,

@@ -54,9 +54,12 @@ pub(crate) enum ConversationError {
         /// As in the inventory.
         directory: String,
     },
-    /// sha256sum is missing.
-    #[error("sha256sum is not installed, so the agent cannot be checked")]
-    NoSha256sum,
+    /// A tool that the script needs is missing.
+    #[error("{tool} is not installed, and without it the agent cannot be brought there and checked")]
+    NoTool {
+        /// Its name.
+        tool: String,
+    },
     /// No room for the agent.
     #[error("the disk is full: the agent could not be written to {place}")]
     DiskFull {
@@ -125,7 +128,7 @@ impl ConversationError {
         match self {
             Self::Ssh { step, .. } | Self::Deadline { step, .. } => step,
             Self::SudoPassword { .. } | Self::SudoMissing | Self::SudoRefused { .. } => "sudo",
-            Self::NoGreeting { .. } | Self::NoAgent { .. } | Self::Directory { .. } | Self::NoSha256sum => {
+            Self::NoGreeting { .. } | Self::NoAgent { .. } | Self::Directory { .. } | Self::NoTool { .. } => {
                 "bootstrap"
             }
             Self::DiskFull { .. }
@@ -154,7 +157,7 @@ impl ConversationError {
             Self::NoGreeting { .. } => "does `ssh HOST true` work? The login needs a shell and /bin/sh".to_owned(),
             Self::NoAgent { known, .. } => format!("there are agents for Linux on {}", known.join(", ")),
             Self::Directory { .. } => "correct `agent: { home: … }` in the inventory".to_owned(),
-            Self::NoSha256sum => "install coreutils or busybox there".to_owned(),
+            Self::NoTool { .. } => "install coreutils or busybox there".to_owned(),
             Self::DiskFull { place } => format!("make room there: df -h {place}"),
             Self::NotWritable { .. } => {
                 "set `ssh: { become: true }`, or `agent: { service: process, home: … }` with a directory of the user"

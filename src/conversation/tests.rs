@@ -418,7 +418,10 @@ async fn a_host_without_sha256sum() {
     target.r#become = false;
     std::fs::remove_file(sshd.path("path/sha256sum")).unwrap();
     let error = apply(&target, good_agent(), &sshd.path("bin")).await.unwrap_err();
-    assert_eq!(error.to_string(), "sha256sum is not installed, so the agent cannot be checked");
+    assert_eq!(
+        error.to_string(),
+        "sha256sum is not installed, and without it the agent cannot be brought there and checked"
+    );
 }
 
 #[tokio::test]

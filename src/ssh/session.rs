@@ -187,21 +187,20 @@ async fn enter<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let deadline = Instant::now() + patience.login;
     let config = Arc::new(config(&trust));
     let last_words = LastWords::default();
     let watchman = Watchman { trust, last_words: Arc::clone(&last_words) };
     let handshake = |cause: String| SshError::Handshake { address: hop.place(), cause };
-    let mut handle = match timeout_at(deadline, client::connect_stream(config, stream, watchman)).await {
+    let mut handle = match timeout(patience.connect, client::connect_stream(config, stream, watchman)).await {
         Ok(Ok(handle)) => handle,
         Ok(Err(SshError::Protocol(russh::Error::Disconnect | russh::Error::HUP))) => {
             return Err(handshake(lost_because(&last_words)));
         }
         Ok(Err(SshError::Protocol(error))) => return Err(handshake(handshake_words(&error))),
         Ok(Err(distrust)) => return Err(distrust),
-        Err(_) => return Err(handshake(format!("no answer within {} s", patience.login.as_secs_f64()))),
+        Err(_) => return Err(handshake(format!("no answer within {} s", patience.connect.as_secs_f64()))),
     };
-    match timeout_at(deadline, auth::login(&mut handle, hop, &last_words)).await {
+    match timeout(patience.login, auth::login(&mut handle, hop, &last_words)).await {
         Ok(Ok(())) => Ok((handle, last_words)),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(SshError::LoginTimedOut {

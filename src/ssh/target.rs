@@ -14,9 +14,9 @@ const MAX_JUMPS: usize = 8;
 /// How long a hop may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
-    /// Until the TCP connection stands, all addresses of the host together.
+    /// Until the TCP connection stands, all addresses of the host together; then once more for the key exchange.
     pub(crate) connect: Duration,
-    /// Key exchange and login together.
+    /// Until the keys are accepted: the host may ask a directory service.
     pub(crate) login: Duration,
 }
 

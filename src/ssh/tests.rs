@@ -334,7 +334,7 @@ fn closed_port() -> u16 {
 async fn hosts_that_cannot_be_reached() {
     let Some(sshd) = Sshd::start("") else { return };
     let mut target = sshd.target();
-    target.patience = Patience { connect: Duration::from_secs(5), login: Duration::from_millis(300) };
+    target.patience = Patience { connect: Duration::from_millis(300), login: Duration::from_secs(5) };
     target.hop.port = closed_port();
     let error = refusal(&target).await;
     assert_eq!(error.to_string(), format!("127.0.0.1 port {} refused the connection", target.hop.port));
