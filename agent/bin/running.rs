@@ -51,9 +51,15 @@ pub(crate) fn write(directory: &Path, loaded: &Loaded, clock: ClockControl) -> R
     Ok(atomic_file::write(&directory.join(NAME), &json)?)
 }
 
-/// At a clean exit.
+/// At a clean exit; what another agent has written meanwhile is its own.
 pub(crate) fn remove(directory: &Path) -> io::Result<()> {
-    fs::remove_file(directory.join(NAME))
+    let path = directory.join(NAME);
+    let written: Option<Running> = serde_json::from_slice(&fs::read(&path)?).ok();
+    if written.is_some_and(|running| running.pid == std::process::id()) {
+        fs::remove_file(path)
+    } else {
+        Ok(())
+    }
 }
 
 fn sha256(bytes: &[u8]) -> String {

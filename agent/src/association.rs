@@ -115,21 +115,20 @@ pub struct Association {
     slow_in_a_row: u32,
 }
 
-/// What a poll gives to send.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Request {
-    /// To be closed first: the last request, still unanswered.
-    pub abandoned: Option<ExchangeId>,
-    /// The datagram.
-    pub header: Header,
-}
-
+/// Samples a source needs before it can be selected (unless `maxsamples` allows fewer).
+const FEWEST_SAMPLES: usize = 3;
 /// Spacing of the requests of a burst.
 const BURST_SPACING: Seconds = Seconds(2.0);
 /// Valid replies that end an initial burst, and the most requests it takes.
 const INITIAL_BURST: Burst = Burst { good_left: 4, tries_left: 8 };
 /// A reply that takes longer than this is lost (the sockets of lost ones must not pile up).
 const REPLY_TIMEOUT: Seconds = Seconds(4.0);
+/// No server holds a request longer than this.
+const LONGEST_HOLD: Seconds = Seconds(4.0);
+/// What two honest clocks may disagree about within one exchange: both are read by programs, and both may be slewed.
+const CLOCK_NOISE: Seconds = Seconds(0.002);
+/// A reply is waited for at least this long, however short the polling interval is: the path may be longer.
+const SHORTEST_WAIT: Seconds = Seconds(1.0);
 /// RFC 5905: a root distance of 16 s or more is no measure of anything.
 const MAX_ROOT_DISTANCE: Seconds = Seconds(16.0);
 
@@ -157,14 +156,23 @@ impl Association {
 
     /// When [`Association::poll`] or [`Association::expire`] is due; `None` = offline and nothing under way.
     pub fn timeout(&self) -> Option<Mono> {
-        let poll = self.is_polling().then_some(self.next_poll);
         let deadline = self.exchange.map(|exchange| exchange.deadline);
-        [poll, deadline].into_iter().flatten().min()
+        deadline.or_else(|| self.is_polling().then_some(self.next_poll))
     }
 
     /// True when requests are sent: online, or in a burst.
     pub fn is_polling(&self) -> bool {
         self.online || self.burst.is_some()
+    }
+
+    /// True when the source answers and its first burst is not over: it will have a say soon.
+    pub fn is_gathering(&self) -> bool {
+        self.burst.is_some() && self.reach != 0 && !self.has_enough_samples()
+    }
+
+    /// True when there are enough samples for a say in the selection.
+    pub fn has_enough_samples(&self) -> bool {
+        self.history.len() >= self.history.most().min(FEWEST_SAMPLES)
     }
 
     /// True during a burst.
@@ -222,11 +230,10 @@ impl Association {
     }
 
     /// Makes a request if one is due. `luck` spreads the polls of a fleet (0..1).
-    pub fn poll(&mut self, now: Mono, id: ExchangeId, nonce: NtpTimestamp, luck: f64) -> Option<Request> {
-        if !self.is_polling() || now < self.next_poll {
+    pub fn poll(&mut self, now: Mono, id: ExchangeId, nonce: NtpTimestamp, luck: f64) -> Option<Header> {
+        if !self.is_polling() || now < self.next_poll || self.exchange.is_some() {
             return None;
         }
-        let abandoned = self.exchange.take().map(|exchange| exchange.id);
         self.reach <<= 1;
         self.counters.sent = self.counters.sent.wrapping_add(1);
         if let Some(burst) = &mut self.burst {
@@ -237,8 +244,13 @@ impl Association {
         }
         let spacing = self.spacing();
         self.next_poll = now + spacing * (1.0 + 0.02 * luck);
-        self.exchange = Some(Exchange { id, nonce, sent: None, deadline: now + spacing.min(REPLY_TIMEOUT) });
-        Some(Request { abandoned, header: Header::request(self.upstream.version, self.poll, nonce) })
+        self.exchange = Some(Exchange {
+            id,
+            nonce,
+            sent: None,
+            deadline: now + spacing.min(REPLY_TIMEOUT).max(SHORTEST_WAIT),
+        });
+        Some(Header::request(self.upstream.version, self.poll, nonce))
     }
 
     fn spacing(&self) -> Seconds {
@@ -262,9 +274,14 @@ impl Association {
         }
     }
 
-    /// The request could not be sent.
+    /// The request could not be sent, or was refused on its way. One that never left the host (the network is not up
+    /// yet) costs the initial burst nothing.
     pub fn send_failed(&mut self, id: ExchangeId) {
-        self.exchange.take_if(|exchange| exchange.id == id);
+        let failed = self.exchange.take_if(|exchange| exchange.id == id);
+        let never_left = failed.is_some_and(|exchange| exchange.sent.is_none());
+        if never_left && self.upstream.iburst && self.counters.received == 0 {
+            self.burst = Some(INITIAL_BURST);
+        }
     }
 
     /// A datagram came to the exchange's socket; `Ok` = it became a sample and the exchange is over.
@@ -289,7 +306,8 @@ impl Association {
             self.slow_down();
             return Err(Rejection::RateKiss);
         }
-        let (sample, response_time) = self.measure(&header, (sent, sent_lead), arrival.stamp, context);
+        let (sample, response_time, round_trip) =
+            self.measure(&header, (sent, sent_lead), arrival.stamp, context);
         self.reply = Some(Reply {
             header,
             local: arrival.local,
@@ -302,8 +320,13 @@ impl Association {
         let result = check_source(&header).and_then(|()| {
             self.reach |= 1;
             self.counters.valid = self.counters.valid.wrapping_add(1);
-            if header.stratum > 1 && arrival.local.map(RefId::of_address) == Some(header.ref_id) {
+            if is_loop(&header, self.address, arrival.local, context.own_port) {
                 return Err(Rejection::Loop);
+            }
+            // Taken at its word, such a reply would look like a perfect measurement of a wrong time.
+            let slack = CLOCK_NOISE + sample.dispersion;
+            if response_time > LONGEST_HOLD || response_time < -slack || response_time > round_trip + slack {
+                return Err(Rejection::HoldingTime);
             }
             filter::judge(&self.upstream, &self.history, context.prior, self.slow_in_a_row, &sample)
         });
@@ -342,7 +365,8 @@ impl Association {
         Ok(())
     }
 
-    /// RFC 5905 section 8: offset and delay from the four timestamps, on the free-running scale, so that a slew or a
+    /// RFC 5905 section 8: offset and delay from the four timestamps (and the source's holding time, and the whole round
+    /// trip), on the free-running scale, so that a slew or a
     /// step between request and reply does no harm.
     fn measure(
         &self,
@@ -350,7 +374,7 @@ impl Association {
         (sent, sent_lead): (Stamp, Seconds),
         received: Stamp,
         context: &Context<'_>,
-    ) -> (Sample, Seconds) {
+    ) -> (Sample, Seconds, Seconds) {
         let oscillator = context.oscillator;
         let received_lead = oscillator.lead(received.wall);
         let source_received = header.receive.near(received.wall);
@@ -374,7 +398,7 @@ impl Association {
             stratum: header.stratum.max(self.upstream.min_stratum),
             leap: header.leap,
         };
-        (sample, response_time)
+        (sample, response_time, elapsed)
     }
 
     fn accept(&mut self, sample: Sample, prior: SlopePrior) {
@@ -443,6 +467,8 @@ pub struct Context<'a> {
     pub prior: SlopePrior,
     /// Precision of this host's clock, log2 seconds.
     pub precision: i8,
+    /// Where this host serves time; 0 = nowhere.
+    pub own_port: u16,
 }
 
 fn check_source(header: &Header) -> Result<(), Rejection> {
@@ -450,9 +476,12 @@ fn check_source(header: &Header) -> Result<(), Rejection> {
         return Err(Rejection::Unsynchronised);
     }
     let distance = header.root_delay.seconds() / 2.0 + header.root_dispersion.seconds();
-    let age = header.transmit.0.wrapping_sub(header.reference.0).cast_signed();
-    if distance >= MAX_ROOT_DISTANCE || age < 0 {
-        return Err(Rejection::BadHeader);
-    }
-    Ok(())
+    if distance >= MAX_ROOT_DISTANCE { Err(Rejection::BadHeader) } else { Ok(()) }
+}
+
+/// The source follows this host, or it is this host's own server.
+fn is_loop(header: &Header, remote: SocketAddr, local: Option<IpAddr>, own_port: u16) -> bool {
+    let follows_us = header.stratum > 1 && local.map(RefId::of_address) == Some(header.ref_id);
+    let is_us = local == Some(remote.ip()) && remote.port() == own_port;
+    follows_us || is_us
 }

@@ -22,8 +22,11 @@ pub enum Rejection {
     #[error("the source is not synchronised")]
     Unsynchronised,
     /// RFC 5905 test 7.
-    #[error("root distance of 16 s or more, or a transmit time before the reference time")]
+    #[error("root distance of 16 s or more")]
     BadHeader,
+    /// Longer than any server takes, or longer than the whole round trip.
+    #[error("the source says it held the request for a time that cannot be")]
+    HoldingTime,
     /// `maxdelay`.
     #[error("round trip above maxdelay")]
     MaxDelay,
@@ -34,7 +37,7 @@ pub enum Rejection {
     #[error("round trip above maxdelaydevratio")]
     MaxDelayDevRatio,
     /// The source follows us.
-    #[error("the source takes its time from this host (synchronisation loop)")]
+    #[error("the source takes its time from this host, or is this host (synchronisation loop)")]
     Loop,
     /// RFC 5905 section 7.4.
     #[error("kiss-o'-death RATE: the source asks for fewer requests")]
@@ -59,7 +62,7 @@ impl Rejection {
             Self::Unsynchronised => 0x380 | 0x50,
             Self::RateKiss => 0x380 | 0x50,
             Self::BadHeader => 0x380 | 0x60,
-            Self::MaxDelay => 0x3F0 | 0x7,
+            Self::HoldingTime | Self::MaxDelay => 0x3F0 | 0x7,
             Self::MaxDelayRatio => 0x3F0 | 0xB,
             Self::MaxDelayDevRatio => 0x3F0 | 0xD,
             Self::Loop => 0x3F0 | 0xE,

@@ -114,6 +114,11 @@ impl History {
         self.samples.len()
     }
 
+    /// Number of samples that are kept at most.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// True without samples.
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()

@@ -57,7 +57,14 @@ impl Reference {
     pub fn stratum(&self) -> u8 {
         match self {
             Self::Unsynchronised => 0,
-            Self::Source(source) => source.stratum,
+            // 16 means unsynchronised, and is written as 0 (RFC 5905, figure 11).
+            Self::Source(source) => {
+                if source.stratum < 16 {
+                    source.stratum
+                } else {
+                    0
+                }
+            }
             Self::Local { stratum, .. } => *stratum,
         }
     }

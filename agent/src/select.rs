@@ -22,8 +22,8 @@ pub struct Candidate {
     pub reachable: bool,
     /// The last reply said that the source itself is not synchronised.
     pub unsynchronised: bool,
-    /// Samples kept.
-    pub samples: u32,
+    /// There are enough samples for a say.
+    pub has_enough_samples: bool,
     /// What the samples say; `None` without samples.
     pub view: Option<View>,
 }
@@ -71,7 +71,7 @@ pub enum Verdict {
     Distant,
     /// `~`: jitter above maxjitter.
     Jittery,
-    /// `S`: no answer to the last eight requests, while others answer.
+    /// `S`: no answer to the last eight requests.
     Unreachable,
     /// `O`: an orphan.
     Orphan,
@@ -144,8 +144,6 @@ pub struct Selection {
     pub combined: Vec<(usize, f64)>,
 }
 
-/// Samples a source needs before it can be selected.
-const FEWEST_SAMPLES: u32 = 3;
 /// Sources up to this many times as distant as the best are combined with it (`combinelimit`).
 const COMBINE_LIMIT: f64 = 3.0;
 
@@ -153,7 +151,6 @@ const COMBINE_LIMIT: f64 = 3.0;
 pub fn select(candidates: &[Candidate], settings: &Settings, previous: Option<usize>) -> Selection {
     let mut verdicts: Vec<Verdict> =
         candidates.iter().map(|candidate| precheck(candidate, settings)).collect();
-    drop_unreachable(candidates, &mut verdicts);
     let none = |verdicts| Selection { verdicts, best: None, combined: Vec::new() };
     if !verdicts.contains(&Verdict::Combined) {
         return elect_orphan(candidates, &mut verdicts, settings)
@@ -187,8 +184,10 @@ fn precheck(candidate: &Candidate, settings: &Settings) -> Verdict {
         return Verdict::Unsynchronised;
     }
     let Some(view) = candidate.view else { return Verdict::TooFewSamples };
-    if candidate.samples < FEWEST_SAMPLES {
+    if !candidate.has_enough_samples {
         Verdict::TooFewSamples
+    } else if !candidate.reachable {
+        Verdict::Unreachable
     } else if settings.orphan_stratum.is_some_and(|stratum| view.stratum >= stratum) {
         Verdict::Orphan
     } else if view.root_distance > settings.max_distance {
@@ -200,19 +199,6 @@ fn precheck(candidate: &Candidate, settings: &Settings) -> Verdict {
     }
 }
 
-/// A source that stopped answering stays only as long as no other one answers.
-fn drop_unreachable(candidates: &[Candidate], verdicts: &mut [Verdict]) {
-    let usable =
-        |(verdict, candidate): (&Verdict, &Candidate)| *verdict == Verdict::Combined && candidate.reachable;
-    if verdicts.iter().zip(candidates).any(usable) {
-        for (verdict, candidate) in verdicts.iter_mut().zip(candidates) {
-            if *verdict == Verdict::Combined && !candidate.reachable {
-                *verdict = Verdict::Unreachable;
-            }
-        }
-    }
-}
-
 /// Among servers with the same `local stratum N orphan` the one with the smallest reference ID leads.
 fn elect_orphan(candidates: &[Candidate], verdicts: &mut [Verdict], settings: &Settings) -> Option<usize> {
     let stratum = settings.orphan_stratum?;
@@ -221,7 +207,6 @@ fn elect_orphan(candidates: &[Candidate], verdicts: &mut [Verdict], settings: &S
         .enumerate()
         .filter(|(i, candidate)| {
             verdicts.get(*i) == Some(&Verdict::Orphan)
-                && candidate.reachable
                 && candidate.view.is_some_and(|view| {
                     view.stratum == stratum && view.root_distance <= settings.max_distance
                 })
@@ -352,7 +337,7 @@ mod tests {
             require: false,
             reachable: true,
             unsynchronised: false,
-            samples: 8,
+            has_enough_samples: true,
             view: Some(View {
                 offset: Seconds(offset),
                 root_distance: Seconds(distance),
@@ -388,7 +373,7 @@ mod tests {
         assert_eq!(letters(&[source(0.0, 0.01), prefer], &SETTINGS), "P*");
         let trusted = Candidate { trust: true, ..source(5.0, 0.01) };
         assert_eq!(letters(&[source(0.0, 0.01), source(0.0, 0.01), trusted], &SETTINGS), "TT*");
-        let required = Candidate { require: true, samples: 1, ..source(0.0, 0.01) };
+        let required = Candidate { require: true, has_enough_samples: false, ..source(0.0, 0.01) };
         assert_eq!(letters(&[source(0.0, 0.01), required], &SETTINGS), "WM");
         let unused = Candidate { no_select: true, ..source(0.0, 0.01) };
         assert_eq!(letters(&[unused], &SETTINGS), "N");
@@ -396,9 +381,9 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_source_is_kept_only_while_nobody_else_answers() {
+    fn a_source_that_stopped_answering_is_no_source() {
         let silent = Candidate { reachable: false, ..source(0.0, 0.01) };
-        assert_eq!(letters(&[silent], &SETTINGS), "*");
+        assert_eq!(letters(&[silent], &SETTINGS), "S");
         assert_eq!(letters(&[silent, source(0.0, 0.02)], &SETTINGS), "S*");
     }
 

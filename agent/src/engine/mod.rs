@@ -52,6 +52,8 @@ pub struct Engine {
     next_look: Mono,
     sources: Vec<Source>,
     selected: Option<usize>,
+    /// The first update was made, or tried.
+    has_begun: bool,
     /// The selection that was last logged.
     announced: Option<Option<usize>>,
     /// Sources that make up the estimate, with their weights.
@@ -95,6 +97,15 @@ impl Source {
         self.association.as_ref().map_or_else(|| self.upstream.name.clone(), |a| a.address.ip().to_string())
     }
 
+    /// Why it is not followed, in words.
+    fn reason(&self) -> &'static str {
+        match &self.association {
+            None => "has no address yet",
+            Some(association) if association.counters.received == 0 => "has not answered",
+            Some(_) => self.verdict.reason(),
+        }
+    }
+
     /// The last reply said that the source itself is not synchronised.
     fn is_unsynchronised(&self) -> bool {
         let rejection = self.association.as_ref().and_then(|association| association.last_rejection);
@@ -127,6 +138,7 @@ impl Engine {
             next_look: now.mono,
             sources: Vec::new(),
             selected: None,
+            has_begun: false,
             announced: None,
             combined: Vec::new(),
             names: Vec::new(),
@@ -169,6 +181,7 @@ impl Engine {
             self.expire(now, index);
             self.poll_source(now, index);
         }
+        self.begin(now);
         self.end_slew(now);
         self.refresh_reference(now);
         self.save_drift(now);
@@ -198,10 +211,7 @@ impl Engine {
         let Some(request) = association.poll(now.mono, exchange, nonce, luck) else { return };
         self.last_exchange += 1;
         let to = association.address;
-        if let Some(abandoned) = request.abandoned {
-            self.actions.push_back(Action::Close { exchange: abandoned });
-        }
-        self.actions.push_back(Action::Send { exchange, to, bytes: request.header.to_bytes().to_vec() });
+        self.actions.push_back(Action::Send { exchange, to, bytes: request.to_bytes().to_vec() });
     }
 
     fn source_of(&mut self, exchange: ExchangeId) -> Option<(usize, &mut Association)> {
@@ -241,8 +251,12 @@ impl Engine {
         bytes: &[u8],
     ) {
         self.notice_step(now);
-        let context =
-            Context { oscillator: &self.oscillator.clone(), prior: self.prior, precision: self.precision };
+        let context = Context {
+            oscillator: &self.oscillator.clone(),
+            prior: self.prior,
+            precision: self.precision,
+            own_port: self.config.port,
+        };
         let Some((index, association)) = self.source_of(exchange) else { return };
         if association.address != from {
             return;

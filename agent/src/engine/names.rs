@@ -45,6 +45,10 @@ impl Engine {
         }
         let wanted = upstream.family.or(self.family);
         match literal {
+            Some(address) if self.has_source(SocketAddr::new(address, upstream.port)) => {
+                self.sources.truncate(first);
+                self.log(Level::Warning, format!("{address} is listed twice: one source has one vote"));
+            }
             Some(address) if wanted.is_none_or(|family| family == family_of(address)) => {
                 self.fill(first, address, now);
             }

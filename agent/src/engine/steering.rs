@@ -2,12 +2,14 @@
 
 use super::action::{Action, Correction, Drift, Level};
 use super::{Engine, Source};
+use crate::association::Association;
 use crate::discipline::{Decision, Slew};
+use crate::leap;
 use crate::oscillator::{Free, Oscillator};
 use crate::packet::RefId;
 use crate::reference::{Reference, SourceReference};
 use crate::regression::SlopePrior;
-use crate::report::ClockControl;
+use crate::report::{ClockControl, Leap};
 use crate::select::{self, Candidate, View};
 use crate::time::{Moment, Mono, Ppm, Seconds, Wall};
 
@@ -106,7 +108,7 @@ impl Engine {
             require: upstream.require,
             reachable: association.reach != 0,
             unsynchronised: source.is_unsynchronised(),
-            samples: u32::try_from(association.history().len()).unwrap_or(u32::MAX),
+            has_enough_samples: association.has_enough_samples(),
             view,
         })
     }
@@ -167,11 +169,8 @@ impl Engine {
         match selected.and_then(address) {
             Some(address) => self.log(Level::Info, format!("selected source {address}")),
             None => {
-                let reasons: Vec<String> = self
-                    .sources
-                    .iter()
-                    .map(|s| format!("{} {}", s.display_name(), s.verdict.reason()))
-                    .collect();
+                let reasons: Vec<String> =
+                    self.sources.iter().map(|s| format!("{} {}", s.display_name(), s.reason())).collect();
                 self.log(Level::Warning, format!("no selectable source: {}", reasons.join(", ")));
             }
         }
@@ -180,8 +179,19 @@ impl Engine {
     /// A source gave a new sample: judge, and let the clock follow if the sample was the selected source's.
     pub(super) fn take_sample(&mut self, now: Moment, index: usize) {
         self.reselect(now);
-        if self.selected == Some(index) {
+        if self.has_begun && self.selected == Some(index) {
             self.update_clock(now, index);
+        }
+        self.begin(now);
+    }
+
+    /// The first update waits until every source that answers has had its burst: the first to speak may be the liar.
+    pub(super) fn begin(&mut self, now: Moment) {
+        let gathers = |source: &Source| source.association.as_ref().is_some_and(Association::is_gathering);
+        let Some(best) = self.selected.filter(|_| !self.has_begun) else { return };
+        if !self.sources.iter().any(gathers) {
+            self.has_begun = true;
+            self.update_clock(now, best);
         }
     }
 
@@ -220,7 +230,7 @@ impl Engine {
         self.reference = Reference::Source(SourceReference {
             address,
             stratum: newest.stratum.saturating_add(1),
-            leap: newest.leap,
+            leap: self.leap(now),
             at: now.mono,
             reference_time: self.ntp_time(now.wall),
             root_delay: newest.root_delay + shortest,
@@ -228,6 +238,22 @@ impl Engine {
             dispersion_rate: fresh.skew + self.config.max_clock_error.ratio(),
         });
         self.steer(now, decision);
+    }
+
+    /// A leap second is believed on a day that can have one, when most of the combined sources announce it.
+    fn leap(&self, now: Moment) -> Leap {
+        if !leap::can_end_with_leap_second(self.ntp_time(now.wall)) {
+            return Leap::Normal;
+        }
+        let announced: Vec<Leap> = self
+            .combined
+            .iter()
+            .filter_map(|(index, _)| {
+                Some(self.sources.get(*index)?.association.as_ref()?.history().newest()?.leap)
+            })
+            .collect();
+        let most = |leap: Leap| announced.iter().filter(|one| **one == leap).count() * 2 > announced.len();
+        [Leap::InsertSecond, Leap::DeleteSecond].into_iter().find(|leap| most(*leap)).unwrap_or(Leap::Normal)
     }
 
     /// The weighted mean of the combined sources: offsets by distance, frequencies by their skew.
@@ -345,6 +371,7 @@ impl Engine {
         self.log(Level::Warning, format!("the system clock jumped by {jump}, not by us: measuring anew"));
         self.reference = Reference::Unsynchronised;
         self.selected = None;
+        self.has_begun = false;
         self.start_anew(now);
     }
 

@@ -96,6 +96,108 @@ fn the_liar_of_three_is_not_followed() {
 }
 
 #[test]
+fn the_first_to_answer_may_be_the_liar_and_is_not_believed_alone() {
+    for seed in 20..40 {
+        let mut world = World::new(seed);
+        for ahead in [5.0, 0.0, 0.0] {
+            world.add(Machine { ahead, ..Machine::PERFECT }, TRUE_TIME);
+        }
+        let client = world.add(
+            Machine::USUAL,
+            "server 10.0.0.1 iburst\nserver 10.0.0.2 iburst\nserver 10.0.0.3 iburst\nmakestep 1 3",
+        );
+        world.run(60.0);
+        assert!(world.steps(client).is_empty(), "{:?}", world.steps(client));
+        let error = world.error(client);
+        assert!(error.abs() < 5e-3, "{error} {:?}", world.log(client));
+    }
+}
+
+#[test]
+fn one_address_has_one_vote() {
+    let mut world = World::new(41);
+    world.add(Machine { ahead: 5.0, ..Machine::PERFECT }, TRUE_TIME);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let lines = [1, 1, 1, 2, 3].map(|server| format!("server 10.0.0.{server} iburst\n")).concat();
+    let client = world.add(Machine::USUAL, &lines);
+    world.run(600.0);
+    assert_eq!(world.log(client)[0], "10.0.0.1 is listed twice: one source has one vote");
+    assert!(world.error(client).abs() < 1e-3);
+}
+
+#[test]
+fn a_source_that_claims_to_have_held_the_request_for_an_hour_is_not_used() {
+    let mut world = World::new(42);
+    let server = world.add(Machine::PERFECT, TRUE_TIME);
+    // Seconds of the receive timestamp.
+    world.lies(server, |reply| {
+        let seconds = u32::from_be_bytes(reply[32..36].try_into().unwrap()) - 3600;
+        reply[32..36].copy_from_slice(&seconds.to_be_bytes());
+    });
+    let client = world.add(Machine { wander: 0.0, ..Machine::USUAL }, "server 10.0.0.1 iburst\nmakestep 1 3");
+    world.run(600.0);
+    assert!(world.steps(client).is_empty());
+    assert_eq!(world.tracking(client).stratum, 0);
+}
+
+#[test]
+fn a_source_without_a_reference_time_is_as_good_as_others() {
+    let mut world = World::new(43);
+    let server = world.add(Machine::PERFECT, TRUE_TIME);
+    world.lies(server, |reply| reply[16..24].fill(0));
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
+    world.run(60.0);
+    assert_eq!(world.tracking(client).stratum, 2);
+}
+
+#[test]
+fn a_leap_second_in_the_middle_of_a_month_is_nobodys() {
+    let mut world = World::new(44);
+    let server = world.add(Machine::PERFECT, TRUE_TIME);
+    world.lies(server, |reply| reply[0] = (reply[0] & 0x3F) | 0x40);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
+    world.run(60.0);
+    // The world begins on the first of January.
+    assert_eq!((world.tracking(client).stratum, world.tracking(client).leap), (2, 0));
+}
+
+#[test]
+fn a_path_longer_than_the_polling_interval_is_waited_for() {
+    let mut world = World::new(45).links(Link { base: 0.06, jitter: 1e-3, loss: 0.0 });
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 minpoll -5 maxpoll -5");
+    world.run(10.0);
+    assert_eq!(world.tracking(client).stratum, 2);
+}
+
+#[test]
+fn fewer_samples_are_enough_where_fewer_are_kept() {
+    let mut world = World::new(46);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst maxsamples 2");
+    world.run(60.0);
+    assert_eq!(world.tracking(client).stratum, 2);
+}
+
+#[test]
+fn who_follows_stratum_15_is_not_synchronised() {
+    let mut world = World::new(47);
+    world.add(Machine::PERFECT, "local stratum 15\nallow");
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst");
+    world.run(60.0);
+    assert_eq!(world.tracking(client).stratum, 0);
+}
+
+#[test]
+fn a_host_does_not_follow_itself() {
+    let mut world = World::new(48);
+    let server = world.add(Machine::PERFECT, "local stratum 10\nallow\nserver 10.0.0.1 iburst");
+    world.run(60.0);
+    assert_eq!((world.tracking(server).stratum, world.tracking(server).ref_id), (10, 0x7F7F_0101));
+}
+
+#[test]
 fn a_lossy_link_delays_but_does_not_mislead() {
     let mut world = World::new(8).links(Link { base: 1e-3, jitter: 1e-3, loss: 0.3 });
     world.add(Machine::PERFECT, TRUE_TIME);

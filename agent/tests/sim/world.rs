@@ -97,6 +97,7 @@ pub(crate) struct World {
     queue: BinaryHeap<Reverse<(i64, u64, Event)>>,
     sequence: u64,
     names: BTreeMap<String, Vec<IpAddr>>,
+    liars: BTreeMap<usize, fn(&mut [u8])>,
 }
 
 impl World {
@@ -111,6 +112,7 @@ impl World {
             queue: BinaryHeap::new(),
             sequence: 0,
             names: BTreeMap::new(),
+            liars: BTreeMap::new(),
         }
     }
 
@@ -223,6 +225,11 @@ impl World {
             .collect()
     }
 
+    /// What the node answers is changed on its way out.
+    pub(crate) fn lies(&mut self, node: usize, how: fn(&mut [u8])) {
+        self.liars.insert(node, how);
+    }
+
     /// Nobody's datagrams pass between these two.
     pub(crate) fn cut(&mut self, a: usize, b: usize) {
         self.cuts.push((a, b));
@@ -303,6 +310,9 @@ impl World {
                 let mut answer = [0; 48];
                 let source = SocketAddr::new(address(from), 40_000);
                 let length = self.nodes[to].engine.handle_request(moment, source, stamp, &bytes, &mut answer);
+                if let Some(lie) = self.liars.get(&to) {
+                    lie(&mut answer);
+                }
                 if let Some(length) = length {
                     let reply =
                         Event::Reply { from: to, to: from, exchange, bytes: answer[..length].to_vec() };
