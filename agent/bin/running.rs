@@ -41,14 +41,19 @@ pub(crate) fn write(directory: &Path, loaded: &Loaded, clock: ClockControl) -> R
         args: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
         clock,
     };
+    make_directory(directory)?;
+    let mut json = serde_json::to_vec_pretty(&running)?;
+    json.push(b'\n');
+    Ok(atomic_file::write(&directory.join(NAME), &json)?)
+}
+
+/// Makes the run directory if it is missing.
+pub(crate) fn make_directory(directory: &Path) -> Result<(), RunningError> {
     DirBuilder::new()
         .recursive(true)
         .mode(DIRECTORY_MODE)
         .create(directory)
-        .map_err(|source| RunningError::Directory { path: directory.to_owned(), source })?;
-    let mut json = serde_json::to_vec_pretty(&running)?;
-    json.push(b'\n');
-    Ok(atomic_file::write(&directory.join(NAME), &json)?)
+        .map_err(|source| RunningError::Directory { path: directory.to_owned(), source })
 }
 
 /// At a clean exit; what another agent has written meanwhile is its own.

@@ -32,6 +32,8 @@ use crate::{WRONG_INPUT, complain, drift_file, running};
 
 /// All sockets together: what a simulator's poll set takes, and plenty.
 const MOST_SOCKETS: usize = 20;
+/// Name of the pid file in the run directory.
+const PID_FILE: &str = "agent.pid";
 /// `-q` without `-t`.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -93,6 +95,10 @@ pub(crate) fn run(options: Options) -> ExitCode {
             return ExitCode::from(WRONG_INPUT);
         }
     };
+    if options.once && loaded.config.upstreams.is_empty() {
+        complain(&format!("{}: -q needs a 'server' or a 'pool' to ask", loaded.name));
+        return ExitCode::from(WRONG_INPUT);
+    }
     match keep_time(&options, loaded, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -102,15 +108,28 @@ pub(crate) fn run(options: Options) -> ExitCode {
     }
 }
 
+/// There is one daemon for a pid file; without `pidfile` it is in the run directory, where that can be written.
+fn claim(options: &Options, loaded: &Loaded) -> Result<Option<PidFile>, StartError> {
+    if options.once {
+        return Ok(None);
+    }
+    if let Some(path) = &loaded.config.pid_file {
+        return Ok(Some(PidFile::create(&paths::expand(path)?)?));
+    }
+    let directory = paths::expand(&options.run_dir)?;
+    // What is wrong with the directory is said when running.json is written.
+    let _ = running::make_directory(&directory);
+    match PidFile::create(&directory.join(PID_FILE)) {
+        Ok(file) => Ok(Some(file)),
+        Err(PidFileError::Unwritable { .. }) => Ok(None),
+        Err(taken) => Err(taken.into()),
+    }
+}
+
 fn keep_time(options: &Options, loaded: Loaded, log: Log) -> Result<(), StartError> {
     let signals = Signals::register().map_err(StartError::Signals)?;
     let loaded = if options.once { for_once(loaded) } else { loaded };
-    let mut traces = Traces::default();
-    if !options.once
-        && let Some(path) = &loaded.config.pid_file
-    {
-        traces.pid_file = Some(PidFile::create(&paths::expand(path)?)?);
-    }
+    let mut traces = Traces { pid_file: claim(options, &loaded)?, run_dir: None };
     let (mut daemon, control) = match build(options, &loaded.config, log) {
         Ok(built) => built,
         Err(error) => {

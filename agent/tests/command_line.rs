@@ -116,3 +116,9 @@ fn a_name_is_looked_up_in_a_process_of_its_own() {
     assert!(out.ends_with('\n') && out.trim().len() > 5, "{out:?}");
     assert_eq!(said(&["resolve", "::1", "4"]).0, Some(1));
 }
+
+#[test]
+fn one_shot_without_anybody_to_ask_ends_2_at_once() {
+    let (code, _, err) = said(&["-x", "-q", "allow 10.20"]);
+    assert_eq!((code, err.as_str()), (Some(2), "command line: -q needs a 'server' or a 'pool' to ask\n"));
+}

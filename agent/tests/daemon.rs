@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -222,6 +223,34 @@ fn a_second_agent_with_the_same_pid_file_ends_1_and_the_first_runs_on() {
     assert!(first.tracking().is_some());
     first.signal(Signal::SIGTERM);
     assert_eq!(first.wait().code(), Some(0));
+}
+
+#[test]
+fn a_second_agent_in_the_same_run_directory_ends_1_and_takes_nothing_along() {
+    let run_dir = tempfile::tempdir().unwrap();
+    let place = run_dir.path().to_str().unwrap();
+    let agent = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_timefleet-agent"));
+        command.args(["-x", "-4", "--run-dir", place, "port 0", "cmdport 0", "bindcmdaddress /"]);
+        command
+    };
+    let mut first = agent().stderr(Stdio::null()).spawn().unwrap();
+    let running = run_dir.path().join("running.json");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !running.exists() {
+        assert!(Instant::now() < deadline, "the first agent has not started");
+        thread::yield_now();
+    }
+
+    let second = agent().output().unwrap();
+
+    let still_there = running.exists();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains(&format!("another agent (pid {}) runs", first.id())), "{said}");
+    assert!(still_there);
 }
 
 #[test]
