@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use timefleet_agent::engine::Drift;
 use timefleet_agent::time::Ppm;
 
-use crate::atomic_file::{self, WriteError};
+use crate::files::{self, FileError};
 
 /// A drift file is there but of no use.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +30,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<Drift>, DriftFileError> {
 }
 
 /// Replaces the file; its directory is made if it is missing.
-pub(crate) fn write(path: &Path, drift: Drift) -> Result<(), WriteError> {
+pub(crate) fn write(path: &Path, drift: Drift) -> Result<(), FileError> {
     if let Some(directory) = path.parent() {
         // A failure shows itself, with its path, one line further on.
         let _ = std::fs::create_dir_all(directory);
     }
-    atomic_file::write(path, format!("{:20.6} {:20.6}\n", drift.frequency.0, drift.skew.0).as_bytes())
+    files::write(path, format!("{:20.6} {:20.6}\n", drift.frequency.0, drift.skew.0).as_bytes(), 0o644)
 }
 
 fn parse(text: &str) -> Option<Drift> {

@@ -1,7 +1,6 @@
 //! The agent: the only place with system calls.
 
 mod args;
-mod atomic_file;
 mod clock;
 mod command_socket;
 mod config_file;
@@ -9,6 +8,7 @@ mod daemon;
 mod datagram;
 mod drift_file;
 mod exchange;
+mod files;
 mod host;
 mod kernel_clock;
 mod listener;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use timefleet_agent::report::{ClockControl, Running};
 
-use crate::atomic_file::{self, WriteError};
 use crate::config_file::Loaded;
+use crate::files::{self, FileError};
 
 /// Name of the file in the run directory.
 const NAME: &str = "running.json";
@@ -24,7 +24,7 @@ pub(crate) enum RunningError {
     #[error("cannot read the agent's own executable: {0}")]
     Executable(io::Error),
     #[error(transparent)]
-    Write(#[from] WriteError),
+    Write(#[from] FileError),
     #[error("cannot write {NAME}: {0}")]
     Json(#[from] serde_json::Error),
 }
@@ -44,7 +44,7 @@ pub(crate) fn write(directory: &Path, loaded: &Loaded, clock: ClockControl) -> R
     make_directory(directory)?;
     let mut json = serde_json::to_vec_pretty(&running)?;
     json.push(b'\n');
-    Ok(atomic_file::write(&directory.join(NAME), &json)?)
+    Ok(files::write(&directory.join(NAME), &json, 0o644)?)
 }
 
 /// Makes the run directory if it is missing.

@@ -4,7 +4,6 @@
 mod ask;
 mod conversation;
 mod facts;
-mod files;
 mod linger;
 mod own;
 mod process;

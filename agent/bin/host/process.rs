@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use timefleet_agent::host::desired::Layout;
 
-use super::files::{self, FileError};
+use crate::files::{self, FileError};
 
 /// How long a process may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);

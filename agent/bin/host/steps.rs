@@ -10,9 +10,9 @@ use timefleet_agent::host::gap::{sha256, wanted_files};
 use timefleet_agent::host::plan::Step;
 
 use super::facts::{self, FactsError};
-use super::files::{self, FileError};
 use super::process::{self, ProcessError, Started};
 use super::services::{self, ServiceError};
+use crate::files::{self, FileError};
 
 /// How long a daemon that was started may take to say that it runs.
 const PATIENCE: Duration = Duration::from_secs(10);
