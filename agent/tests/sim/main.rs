@@ -52,6 +52,19 @@ fn without_makestep_the_clock_is_never_stepped() {
 }
 
 #[test]
+fn makestep_ends_a_slew_at_once() {
+    let mut world = World::new(18);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world.add(Machine { ahead: 50.0, ..Machine::USUAL }, "server 10.0.0.1 iburst");
+    world.run(30.0);
+    assert!(world.error(client) > 40.0, "still slewing: {}", world.error(client));
+    world.make_step(client);
+    world.run(1.0);
+    assert_eq!(world.steps(client).len(), 1);
+    assert!(world.error(client).abs() < 5e-3, "{}", world.error(client));
+}
+
+#[test]
 fn a_clock_of_1970_is_brought_to_today() {
     let mut world = World::new(4);
     world.add(Machine::PERFECT, TRUE_TIME);

@@ -257,6 +257,11 @@ impl World {
         }
     }
 
+    /// chronyc's `makestep`.
+    pub(crate) fn make_step(&mut self, node: usize) {
+        assert_eq!(self.ask(node, &Request::MakeStep), Reply::Null);
+    }
+
     fn ask(&mut self, node: usize, request: &Request) -> Reply {
         let moment = self.advance(node);
         let bytes = request.encode(7, 0);
