@@ -26,16 +26,22 @@ pub(crate) fn install(verbosity: u8) {
         2 => EnvFilter::new("info,timefleet=trace"),
         _ => EnvFilter::new("debug,timefleet=trace"),
     };
+    // What `--color` and NO_COLOR say of this stream.
+    let coloured = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     // A template that indicatif does not understand costs the bar its looks, never the run.
     let style = |template: &str| {
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
     };
     let bars = IndicatifLayer::new()
-        .with_progress_style(style("{spinner:.cyan} {wide_msg}"))
+        .with_progress_style(style(if coloured {
+            "{spinner:.cyan} {wide_msg}"
+        } else {
+            "{spinner} {wide_msg}"
+        }))
         .with_max_progress_bars(LINES, Some(style("  … and {pending_progress_bars} more hosts")));
     let words = tracing_subscriber::fmt::layer()
         .with_writer(bars.get_stderr_writer())
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(coloured)
         .with_target(false)
         .without_time()
         .with_filter(filter);

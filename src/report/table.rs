@@ -57,23 +57,28 @@ fn badness(host: &HostResult) -> (u8, ClockState) {
     (ending, host.state)
 }
 
+/// Columns that give way on a narrow terminal, the first to go first: what a host is called, how its clock stands and
+/// what was done to it stay.
+const DISPENSABLE: [&str; 6] = ["REACH", "ROLE", "STRATUM", "OFFSET", "SOURCE", "BOUND"];
+/// Blanks between columns.
+const GAP: u16 = 2;
+
 fn table(command: Command, hosts: &[&HostResult], width: Option<u16>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).force_no_tty().enforce_styling();
     let change = if command == Command::Audit { "DRIFT" } else { "CHANGED" };
-    table.set_header(["HOST", "ROLE", "STATE", "STRATUM", "SOURCE", "OFFSET", "BOUND", "REACH", change]);
-    for host in hosts {
-        table.add_row(row(command, host));
-    }
-    let columns = table.column_max_content_widths();
-    let natural = columns.iter().map(|&column| usize::from(column) + 2).sum::<usize>().saturating_sub(2);
-    let narrow = width.filter(|&width| natural > usize::from(width));
-    match narrow {
-        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    let titles = ["HOST", "ROLE", "STATE", "STRATUM", "SOURCE", "OFFSET", "BOUND", "REACH", change];
+    let rows: Vec<[Cell; 9]> = hosts.iter().map(|host| row(command, host)).collect();
+    let mut dropped = 0;
+    let mut table = loop {
+        let (gone, _) = DISPENSABLE.split_at_checked(dropped).unwrap_or((&DISPENSABLE, &[]));
+        let table = lay_out(&titles, &rows, gone);
+        let fits = width.is_none_or(|width| natural_width(&table) <= usize::from(width));
+        if fits || dropped >= DISPENSABLE.len() {
+            break table;
+        }
+        dropped += 1;
     };
-    for column in table.column_iter_mut() {
-        column.set_padding((0, if narrow.is_some() { 1 } else { 2 }));
+    if let Some(width) = width.filter(|&width| natural_width(&table) > usize::from(width)) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     let mut lines = table.lines();
     let titles = lines.next().unwrap_or_default();
@@ -82,6 +87,29 @@ fn table(command: Command, hosts: &[&HostResult], width: Option<u16>) -> String 
         push(&mut text, format_args!("{}", line.trim_end()));
     }
     text
+}
+
+fn lay_out(titles: &[&str], rows: &[[Cell; 9]], gone: &[&str]) -> Table {
+    let stays = |column: usize| titles.get(column).is_some_and(|title| !gone.contains(title));
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).force_no_tty().enforce_styling();
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(titles.iter().filter(|title| !gone.contains(title)));
+    for row in rows {
+        table.add_row(
+            row.iter().enumerate().filter(|(column, _)| stays(*column)).map(|(_, cell)| cell.clone()),
+        );
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, GAP));
+    }
+    table
+}
+
+fn natural_width(table: &Table) -> usize {
+    let columns = table.column_max_content_widths();
+    let gaps = columns.len().saturating_sub(1) * usize::from(GAP);
+    columns.iter().map(|&column| usize::from(column)).sum::<usize>() + gaps
 }
 
 fn row(command: Command, host: &HostResult) -> [Cell; 9] {
@@ -335,6 +363,30 @@ ntp-a was asked by 2 clients: web1, 10.20.9.9
 7 hosts: 1 local, 3 synced, 1 unsynchronised, 1 failed, 1 unreachable
 done: 1 write, 1 start, 0 restarts, agent pushed to 1 host, 5 connections, 5 channels
 
+"#]]
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_fewer_columns_and_no_broken_words() {
+        let head = |width: u16| {
+            let text = plain(&example::troubled_fleet(), Some(width));
+            text.lines().take(3).collect::<Vec<_>>().join("\n")
+        };
+        snapbox::assert_data_eq!(
+            [80, 60, 40].map(head).join("\n\n"),
+            snapbox::str![[r#"
+HOST   STATE           STRATUM  SOURCE     OFFSET   BOUND       CHANGED
+web4   unreachable     -        -          -        -           -
+db1    failed          -        -          -        -           -
+
+HOST   STATE           SOURCE     BOUND       CHANGED
+web4   unreachable     -          -           -
+db1    failed          -          -           -
+
+HOST   STATE           CHANGED
+web4   unreachable     -
+db1    failed          -
 "#]]
         );
     }
