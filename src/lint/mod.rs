@@ -4,6 +4,7 @@
 
 mod access;
 mod extra;
+mod hosts;
 mod rule;
 mod sources;
 mod topology;
@@ -102,6 +103,7 @@ pub(crate) fn check(files: Vec<InputFile>, home: Option<&Path>) -> Checked {
 /// Holds an inventory against every rule.
 pub(crate) fn lint(inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Vec::new();
+    hosts::check(inventory, &mut findings);
     sources::check(inventory, &mut findings);
     access::check(inventory, &mut findings);
     topology::check(inventory, &mut findings);

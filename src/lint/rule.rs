@@ -25,6 +25,10 @@ macro_rules! rules {
 }
 
 rules! {
+    NO_HOSTS "no-hosts" Error
+        "An inventory that was cut short must not look like a fleet where all is well.";
+    DUPLICATE_ADDRESS "duplicate-address" Error
+        "Two hosts that are one machine write over each other's files, and neither ever finds what it wants.";
     ISOLATED_WITHOUT_LOCAL "isolated-without-local" Error
         "A server without a source and without `local` answers as unsynchronised: its clients see stratum 0 and never \
          follow it.";
