@@ -201,16 +201,27 @@ fn no_answer(host: &Host, source: &Source, name: &str, ward: &Ward<'_>) -> Diagn
             format!("cure {name} first"),
         ),
         ClockState::Unsynchronised => unsynchronised(name, Some(server)),
-        _ if !may_ask(host, server.host) => not_allowed(host, name, server.host),
-        _ => Diagnosis::new(
-            "no-answer",
-            format!("{name} gives no answer (reach 0), though its clock is well and it allows this host"),
-            format!(
-                "open UDP port {} from this host to {name} in the firewalls between",
-                server.host.time.port.value
-            ),
+        ClockState::Unknown => Diagnosis::new(
+            "server-unknown",
+            format!("{name} gives no answer (reach 0), and nothing is known of its own clock"),
+            format!("cure {name} first: it does not answer either"),
         ),
+        _ if !may_ask(host, server.host) => not_allowed(host, name, server.host),
+        state => firewall(name, server.host, state),
     }
+}
+
+/// The server runs and allows the host: only the way between is left.
+fn firewall(name: &str, server: &Host, state: ClockState) -> Diagnosis {
+    let clock = match state {
+        ClockState::OutOfBounds => "it serves a clock (out of bounds, but that does not silence it)",
+        _ => "its clock is well",
+    };
+    Diagnosis::new(
+        "no-answer",
+        format!("{name} gives no answer (reach 0), though {clock} and it allows this host"),
+        format!("open UDP port {} from this host to {name} in the firewalls between", server.time.port.value),
+    )
 }
 
 fn may_ask(client: &Host, server: &Host) -> bool {

@@ -187,6 +187,30 @@ fn a_server_that_does_not_allow_the_client_is_found_out() {
 }
 
 #[test]
+fn a_server_whose_clock_is_not_well_is_not_called_well() {
+    let (client, mut server) = (client(), server());
+    let report = unsynchronised_report(vec![silent_source("10.20.0.11", "10.20.0.11")]);
+    let mut server_report = following_report();
+    server.time.bound = Sourced::default(Seconds(1e-6));
+    assert_eq!(
+        said(&well(&client, &report), &[well(&server, &server_report)]),
+        [
+            "no-answer | ntp-a gives no answer (reach 0), though it serves a clock (out of bounds, but that does not \
+             silence it) and it allows this host | open UDP port 123 from this host to ntp-a in the firewalls between | -"
+        ]
+    );
+    // Its service runs, but says nothing.
+    server_report.tracking = None;
+    assert_eq!(
+        said(&well(&client, &report), &[well(&server, &server_report)]),
+        [
+            "server-unknown | ntp-a gives no answer (reach 0), and nothing is known of its own clock | cure ntp-a first: \
+             it does not answer either | -"
+        ]
+    );
+}
+
+#[test]
 fn a_client_of_a_server_that_is_down_is_sent_there() {
     let (client, server) = (client(), server());
     let ending = Ending::Unreachable { step: "connect".into(), cause: "no answer".into(), hint: None };
