@@ -246,9 +246,10 @@ impl AgentGap {
 
 fn chronyd_gap(facts: &Facts, files: &[FileGap]) -> Option<RunningGap> {
     let chronyd = facts.chronyd.as_ref()?;
-    // Nobody can ask chronyd what it read: the file's time against the start of the process is all there is.
-    let content_changes = files.iter().any(|file| !file.diff.is_empty());
-    (content_changes || chronyd.config_newer_than_start).then(|| RunningGap::Config {
+    // Nobody can ask chronyd what it read: the file's time against the start of the process is all there is. A file that
+    // is written again, be it for its mode alone, is newer than the process.
+    let is_written = files.iter().any(|file| file.is_config);
+    (is_written || chronyd.config_newer_than_start).then(|| RunningGap::Config {
         older_than_disk: chronyd.config_newer_than_start,
         path: chronyd.config.clone(),
     })
