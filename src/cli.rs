@@ -4,15 +4,22 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-const EXIT_CODES: &str = "\
+macro_rules! exit_codes {
+    () => {
+        "\
 Exit codes:
   0  all well
   1  some host failed or could not be reached, or its service does not run
   2  the input or the command line is wrong; nothing was touched
   3  changes are pending (plan) or drift was found (audit)
-  4  every host answered, but some clock is out of bounds or not synchronised";
+  4  every host answered, but some clock is out of bounds or not synchronised"
+    };
+}
 
-const EXAMPLES: &str = "\
+const EXIT_CODES: &str = exit_codes!();
+
+const EXAMPLES: &str = concat!(
+    "\
 Examples:
   timefleet lab                            a fleet on this machine, for a first look
   timefleet validate inventories/*.yaml    check inventories; touches no host
@@ -20,12 +27,9 @@ Examples:
   timefleet apply plant.yaml               make it so, wait for the clocks, report
   timefleet audit plant.yaml --output json what is, for a program
 
-Exit codes:
-  0  all well
-  1  some host failed or could not be reached, or its service does not run
-  2  the input or the command line is wrong; nothing was touched
-  3  changes are pending (plan) or drift was found (audit)
-  4  every host answered, but some clock is out of bounds or not synchronised";
+",
+    exit_codes!()
+);
 
 /// Makes real machines agree on the time: YAML inventories in, every clock synchronised over SSH.
 #[derive(Debug, Parser)]

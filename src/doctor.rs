@@ -63,8 +63,12 @@ pub(crate) fn diagnose(patient: &Patient<'_>, ward: &Ward<'_>) -> Vec<Diagnosis>
         ClockState::OutOfBounds => {
             found.extend(out_of_bounds(patient.host, report));
             found.extend(sources::falsetickers(report, ward));
+            found.extend(sources::without_address(patient.host, report));
         }
-        ClockState::Synced | ClockState::Local => found.extend(sources::falsetickers(report, ward)),
+        ClockState::Synced | ClockState::Local => {
+            found.extend(sources::falsetickers(report, ward));
+            found.extend(sources::without_address(patient.host, report));
+        }
     }
     found.dedup();
     found

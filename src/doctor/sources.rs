@@ -127,6 +127,26 @@ fn unresolved(host: &Host, report: &HostReport) -> Option<Diagnosis> {
     )
 }
 
+/// The clock is well, but one of its sources is only a name: the redundancy that was meant is not there.
+pub(super) fn without_address(host: &Host, report: &HostReport) -> Option<Diagnosis> {
+    let has_address = |name: &str| report.sources.iter().any(|one| one.name == name && one.address.is_some());
+    let source =
+        report.sources.iter().find(|source| source.address.is_none() && !has_address(&source.name))?;
+    let written = host.time.upstreams.iter().find(|upstream| name(&upstream.from) == Some(&source.name));
+    let place = written.and_then(|upstream| upstream.place.as_ref()).unwrap_or(&host.place);
+    Some(
+        Diagnosis::new(
+            "upstream-without-address",
+            format!(
+                "{} has no address on the host: its name has not resolved so far; others are followed",
+                source.name
+            ),
+            "check the name and the resolver on the host (`getent ahosts NAME`), or take the upstream away",
+        )
+        .at(place),
+    )
+}
+
 /// A name that the host itself has to resolve.
 fn name(upstream: &UpstreamFrom) -> Option<&str> {
     match upstream {

@@ -211,6 +211,24 @@ fn a_server_whose_clock_is_not_well_is_not_called_well() {
 }
 
 #[test]
+fn one_name_that_does_not_resolve_is_told_beside_sources_that_do_well() {
+    let client = client();
+    let mut report = following_report();
+    let spare = Source { address: None, ..silent_source("pool.example", "10.0.0.1") };
+    report.sources.extend([source("pool.example", "10.0.0.1"), spare.clone()]);
+    assert_eq!(said(&well(&client, &report), &[]), [""; 0], "spare places of a pool are no news");
+    report.sources.push(Source { name: "nope.invalid".to_owned(), ..spare });
+    assert_eq!(
+        said(&well(&client, &report), &[]),
+        [
+            "upstream-without-address | nope.invalid has no address on the host: its name has not resolved so far; \
+             others are followed | check the name and the resolver on the host (`getent ahosts NAME`), or take the \
+             upstream away | plant.yaml:13:7"
+        ]
+    );
+}
+
+#[test]
 fn a_client_of_a_server_that_is_down_is_sent_there() {
     let (client, server) = (client(), server());
     let ending = Ending::Unreachable { step: "connect".into(), cause: "no answer".into(), hint: None };

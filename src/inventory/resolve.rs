@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 use super::host::{Host, Place, Sourced};
@@ -164,6 +165,30 @@ fn read_own<'a>(reader: &mut Reader<'_, 'a>, listing: &Listing<'_, 'a>) -> Own {
     own
 }
 
+/// Why nothing can ever be reached at such an address, and what to write instead.
+fn impossible(address: &str) -> Option<(String, Option<String>)> {
+    if !super::reader::is_host_name(address) {
+        return Some((format!("must be a host name or an address, not `{address}`"), None));
+    }
+    if address.contains('%') {
+        return Some((format!("`{address}` has a zone, which means something on one machine only"), None));
+    }
+    let looks_like_v4 = address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if looks_like_v4 && address.parse::<Ipv4Addr>().is_err() {
+        return Some((format!("`{address}` is no IPv4 address: four numbers from 0 to 255"), None));
+    }
+    if !address.contains(':') || address.parse::<Ipv6Addr>().is_ok() {
+        return None;
+    }
+    let help = match address.split_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => {
+            Some(format!("the port goes into `ssh: {{ port: {port} }}`, and `{host}` stays here"))
+        }
+        _ => None,
+    };
+    Some((format!("`{address}` is no IPv6 address"), help))
+}
+
 /// An address, or a range of as many addresses as there are names.
 fn address<'a>(
     reader: &mut Reader<'_, 'a>,
@@ -178,8 +203,9 @@ fn address<'a>(
             return None;
         }
     };
-    if !super::reader::is_host_name(&pattern.nth(0)) {
-        reader.complain(field, format!("{field} must be a host name or an address, not `{}`", *text), None);
+    let last = pattern.nth(pattern.count().saturating_sub(1));
+    if let Some((cause, help)) = [pattern.nth(0), last].iter().find_map(|address| impossible(address)) {
+        reader.complain(field, format!("{field} {cause}"), help);
         return None;
     }
     if pattern.count() != names.count() {

@@ -337,6 +337,31 @@ fn a_fleet_must_be_called_something() {
 }
 
 #[test]
+fn addresses_that_can_never_be_reached() {
+    let address = |text: &str| {
+        let told = wrong(&format!("fleet: x\ngroups: {{ g: {{ role: server, hosts: {{ {text} }} }} }}\n"));
+        assert_eq!(told.len(), 1, "{told:?}");
+        told[0].split_once(": ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        address("h: { address: 10.0.0.300 }"),
+        "`address` `10.0.0.300` is no IPv4 address: four numbers from 0 to 255"
+    );
+    assert_eq!(
+        address("'h[1:9]': { address: '10.0.0.[250:258]' }"),
+        "`address` `10.0.0.258` is no IPv4 address: four numbers from 0 to 255"
+    );
+    assert_eq!(
+        address("h: { address: '1.2.3.4:22' }"),
+        "`address` `1.2.3.4:22` is no IPv6 address | the port goes into `ssh: { port: 22 }`, and `1.2.3.4` stays here"
+    );
+    assert_eq!(
+        address("h: { address: 'fe80::1%eth0' }"),
+        "`address` `fe80::1%eth0` has a zone, which means something on one machine only"
+    );
+}
+
+#[test]
 fn words_mean_what_is_written() {
     let inventory = good(
         "\u{feff}fleet: 'no'

@@ -266,7 +266,10 @@ impl SshError {
             Self::JumpSyntax { .. } => {
                 "write `jump: [user@]host[:port]`, a comma-separated list, or `none`".to_owned()
             }
-            Self::Resolve { .. } => "give the host an `address` in the inventory".to_owned(),
+            Self::Resolve { .. } => {
+                "is it spelt as your resolver knows it? `address` in the inventory gives a host another one"
+                    .to_owned()
+            }
             Self::Refused { .. } => "is sshd running there, and is `ssh: { port: … }` right?".to_owned(),
             Self::TimedOut { .. } => "is the host up, and does a firewall drop the port?".to_owned(),
             Self::NoRoute { .. } => "check the address, or reach it with `ssh: { jump: HOST }`".to_owned(),
