@@ -75,8 +75,8 @@ fn full_disk_for_the_configuration(site: &Site) {
     let web2 = site.host("web2");
     // A disk of its own for the directory, with the same content, and not a byte left.
     web2.must(
-        "cp -a /etc/timefleet /root/kept && mount -t tmpfs -o size=16k,mode=755 tmpfs /etc/timefleet \
-         && cp -a /root/kept/. /etc/timefleet && rm -r /root/kept \
+        "cp -a /etc/timefleet /var/tmp/kept && mount -t tmpfs -o size=16k,mode=755 tmpfs /etc/timefleet \
+         && cp -a /var/tmp/kept/. /etc/timefleet && rm -r /var/tmp/kept \
          && { cat /dev/zero >/etc/timefleet/filler 2>/dev/null || true; }",
     );
     let before = footprint(web2);
