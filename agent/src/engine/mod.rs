@@ -5,15 +5,21 @@
 
 mod action;
 mod desk;
+mod drift;
+mod judging;
+mod local;
+mod model;
 mod names;
 mod steering;
+mod update;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
+use self::model::Model;
 use self::names::Name;
-use self::steering::{Model, Updates};
+use self::update::Updates;
 use crate::access::Access;
 use crate::association::{Arrival, Association, Context};
 pub use crate::association::{ExchangeId, Stamp, StampedBy};
@@ -127,7 +133,7 @@ impl Engine {
             precision,
             luck,
             oscillator: Oscillator::new(now, applied),
-            prior: steering::prior(drift, applied),
+            prior: model::prior(drift, applied),
             model: None,
             discipline: Discipline::new(&config),
             reference: Reference::Unsynchronised,

@@ -1,0 +1,28 @@
+//! The drift file: what was learned of the oscillator, kept over restarts.
+
+use super::Engine;
+use super::action::{Action, Drift};
+use crate::time::{Moment, Ppm, Seconds};
+
+/// The drift file is written at most this often.
+const DRIFT_INTERVAL: Seconds = Seconds(3600.0);
+
+impl Engine {
+    /// What the drift file should hold.
+    pub(super) fn drift(&self) -> Option<Drift> {
+        let model = self.model.filter(|_| self.discipline.updates() > 0)?;
+        let frequency = Ppm::from_ratio(1.0 / (1.0 + model.slope) - 1.0);
+        Some(Drift { frequency, skew: Ppm::from_ratio(model.skew) })
+    }
+
+    /// Writes the drift file now and then.
+    pub(super) fn save_drift(&mut self, now: Moment) {
+        if self.next_drift > now.mono {
+            return;
+        }
+        if let Some(drift) = self.drift() {
+            self.next_drift = now.mono + DRIFT_INTERVAL;
+            self.actions.push_back(Action::SaveDrift(drift));
+        }
+    }
+}
