@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use timefleet_agent::engine::{
-    Action, Correction, Drift, Engine, ExchangeId, Stamp, StampedBy, Standing, Transport,
+    Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Stamp, StampedBy, Standing, Transport,
 };
 use timefleet_agent::time::{Mono, Ppm, Seconds};
 
@@ -26,8 +26,6 @@ const BATCH: usize = 64;
 const LONGEST_SLEEP: Seconds = Seconds(2.0);
 /// Longest sleep while names are being looked up, which wakes nobody.
 const LOOKUP_SLEEP: Seconds = Seconds(0.1);
-/// An NTP answer without authentication (RFC 5905, figure 8).
-const ANSWER: usize = 48;
 
 /// Everything that the loop has in its hands.
 pub(crate) struct Daemon {
@@ -227,7 +225,7 @@ impl Daemon {
             let bytes = self.inbox.bytes(&received);
             let sent = match listener.role {
                 Role::Time => {
-                    let mut answer = [0; ANSWER];
+                    let mut answer = [0; LONGEST_ANSWER];
                     let length =
                         self.engine.handle_request(now, from, received.stamp(now), bytes, &mut answer);
                     match length.and_then(|length| answer.get(..length)) {

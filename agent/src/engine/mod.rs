@@ -10,6 +10,7 @@ mod judging;
 mod local;
 mod model;
 mod names;
+mod serving;
 mod steering;
 mod update;
 
@@ -19,23 +20,23 @@ use std::net::{IpAddr, SocketAddr};
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
 use self::model::Model;
 use self::names::Name;
+pub use self::serving::LONGEST_ANSWER;
+use self::serving::Served;
 use self::update::Updates;
 use crate::access::Access;
 use crate::association::{Arrival, Association, Context};
 pub use crate::association::{ExchangeId, Stamp, StampedBy};
 use crate::chronyc;
-use crate::client_log::{ClientLog, Outcome, Service};
+use crate::client_log::ClientLog;
 use crate::config::{Config, Family, Upstream};
 use crate::discipline::Discipline;
 use crate::filter::Rejection;
 use crate::luck::Luck;
 use crate::oscillator::Oscillator;
-use crate::packet::{HEADER_LENGTH, Packet};
 use crate::reference::Reference;
 use crate::regression::SlopePrior;
 use crate::report::ClockControl;
 use crate::select::Verdict;
-use crate::server;
 use crate::time::{Moment, Mono, NtpTimestamp, Ppm, Seconds};
 
 /// The engine. See the module's words for how it is driven.
@@ -84,14 +85,6 @@ struct Source {
     association: Option<Association>,
     verdict: Verdict,
     judged_at: Mono,
-}
-
-/// Who took the timestamps of what was served, for `serverstats`.
-#[derive(Clone, Copy, Debug, Default)]
-struct Served {
-    kernel_received: u64,
-    daemon_received: u64,
-    daemon_sent: u64,
 }
 
 impl Source {
@@ -278,37 +271,6 @@ impl Engine {
                 self.reselect(now);
             }
         }
-    }
-
-    /// A datagram came to the server's socket. `now` is read just before this call, since it becomes the transmit
-    /// time. Returns the number of bytes of the answer written to `answer`; `None` = no answer.
-    pub fn handle_request(
-        &mut self,
-        now: Moment,
-        from: SocketAddr,
-        received: Stamp,
-        bytes: &[u8],
-        answer: &mut [u8; HEADER_LENGTH],
-    ) -> Option<usize> {
-        if !self.access.allows(from.ip()) {
-            return None;
-        }
-        let packet = Packet::parse(bytes).ok()?;
-        let moments = server::Moments {
-            mono: now.mono,
-            received: self.ntp_time(received.wall),
-            transmit: self.ntp_time(now.wall),
-            precision: self.precision,
-        };
-        let header = server::answer(&packet, &self.reference, moments)?;
-        self.clients.hit(Service::Ntp, from.ip(), now.mono, Outcome::Answered);
-        self.served.daemon_sent += 1;
-        match received.by {
-            StampedBy::Daemon => self.served.daemon_received += 1,
-            StampedBy::Kernel => self.served.kernel_received += 1,
-        }
-        *answer = header.to_bytes();
-        Some(HEADER_LENGTH)
     }
 
     /// A monitoring request came; returns the reply's datagram. A command may leave actions to be polled.

@@ -8,7 +8,7 @@ use timefleet_agent::chronyc::ask::parse_reply;
 use timefleet_agent::chronyc::wire::{self, Reply, Request};
 use timefleet_agent::config;
 use timefleet_agent::engine::{
-    Action, Correction, Drift, Engine, ExchangeId, Level, Setup, Stamp, StampedBy, Transport,
+    Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Level, Setup, Stamp, StampedBy, Transport,
 };
 use timefleet_agent::luck::Luck;
 use timefleet_agent::report::ClockControl;
@@ -275,7 +275,13 @@ impl World {
         let moment = self.advance(node);
         let stamp = Stamp { wall: moment.wall, by: StampedBy::Daemon };
         let engine = &mut self.nodes[node].engine;
-        engine.handle_request(moment, SocketAddr::new(address(from), 4000), stamp, bytes, &mut [0; 48]);
+        engine.handle_request(
+            moment,
+            SocketAddr::new(address(from), 4000),
+            stamp,
+            bytes,
+            &mut [0; LONGEST_ANSWER],
+        );
         for exchange in 1..20 {
             let source = SocketAddr::new(address(from), 123);
             engine.handle_reply(moment, ExchangeId(exchange), source, None, stamp, bytes);
@@ -312,7 +318,7 @@ impl World {
             Event::Request { from, to, exchange, bytes } => {
                 let moment = self.advance(to);
                 let stamp = Stamp { wall: moment.wall, by: StampedBy::Kernel };
-                let mut answer = [0; 48];
+                let mut answer = [0; LONGEST_ANSWER];
                 let source = SocketAddr::new(address(from), 40_000);
                 let length = self.nodes[to].engine.handle_request(moment, source, stamp, &bytes, &mut answer);
                 if let Some(lie) = self.liars.get(&to) {
