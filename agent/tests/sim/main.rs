@@ -1,11 +1,25 @@
 //! Stories in a simulated world: the production engine on virtual time, every run from a printed seed.
 
 #[cfg(test)]
+mod era;
+#[cfg(test)]
+mod kernel;
+#[cfg(test)]
+mod link;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod node;
+#[cfg(test)]
+mod upsets;
+#[cfg(test)]
 mod world;
 
+use link::Link;
+use node::Machine;
 use timefleet_agent::engine::Drift;
 use timefleet_agent::time::Ppm;
-use world::{Link, Machine, World};
+use world::World;
 
 fn rms(errors: &[f64]) -> f64 {
     (errors.iter().map(|error| error * error).sum::<f64>() / errors.len() as f64).sqrt()
@@ -177,7 +191,7 @@ fn a_leap_second_in_the_middle_of_a_month_is_nobodys() {
 
 #[test]
 fn a_path_longer_than_the_polling_interval_is_waited_for() {
-    let mut world = World::new(45).links(Link { base: 0.06, jitter: 1e-3, loss: 0.0 });
+    let mut world = World::new(45).links(Link { base: 0.06, jitter: 1e-3, ..Link::USUAL });
     world.add(Machine::PERFECT, TRUE_TIME);
     let client = world.add(Machine::USUAL, "server 10.0.0.1 minpoll -5 maxpoll -5");
     world.run(10.0);
@@ -212,7 +226,7 @@ fn a_host_does_not_follow_itself() {
 
 #[test]
 fn a_lossy_link_delays_but_does_not_mislead() {
-    let mut world = World::new(8).links(Link { base: 1e-3, jitter: 1e-3, loss: 0.3 });
+    let mut world = World::new(8).links(Link { base: 1e-3, jitter: 1e-3, loss: 0.3, ..Link::USUAL });
     world.add(Machine::PERFECT, TRUE_TIME);
     let client = world.add(Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 3");
     world.run(2000.0);

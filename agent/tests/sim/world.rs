@@ -12,64 +12,19 @@ use timefleet_agent::engine::{
 };
 use timefleet_agent::luck::Luck;
 use timefleet_agent::report::ClockControl;
-use timefleet_agent::time::{Moment, Mono, Ppm, Seconds, Wall};
+use timefleet_agent::time::{Moment, Ppm, Seconds};
 
-/// 2026-01-01, when every world begins.
-const START: i64 = 1_767_225_600_000_000_000;
+use crate::kernel::Kernel;
+use crate::link::Link;
+use crate::node::{Machine, Node};
 
-/// One machine's clock, good or bad.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Machine {
-    /// Seconds the clock is ahead at the start.
-    pub(crate) ahead: f64,
-    /// Rate error of the oscillator at the start; positive = fast.
-    pub(crate) fast: Ppm,
-    /// Standard deviation of the change of the rate error in each second (relative, not ppm).
-    pub(crate) wander: f64,
-    /// `-x`.
-    pub(crate) steered: bool,
-    /// What the drift file holds.
-    pub(crate) drift: Option<Drift>,
-}
-
-impl Machine {
-    pub(crate) const PERFECT: Self =
-        Self { ahead: 0.0, fast: Ppm(0.0), wander: 0.0, steered: true, drift: None };
-    /// 0.1 s and 100 ppm off.
-    pub(crate) const USUAL: Self =
-        Self { ahead: 0.1, fast: Ppm(100.0), wander: 1e-9, steered: true, drift: None };
-}
-
-/// What a datagram meets on its way.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Link {
-    /// Shortest one-way delay, seconds.
-    pub(crate) base: f64,
-    /// Mean of the exponential queueing delay, seconds.
-    pub(crate) jitter: f64,
-    /// Probability that a datagram is lost.
-    pub(crate) loss: f64,
-}
-
-#[derive(Debug)]
-struct Node {
-    machine: Machine,
-    engine: Engine,
-    /// Seconds ahead of true time: the kernel's clock, and the clock that never steps.
-    ahead: f64,
-    mono_ahead: f64,
-    oscillator: f64,
-    correction: f64,
-    at: i64,
-    timer: u64,
-    steps: Vec<f64>,
-    sent: u32,
-    saved: Option<Drift>,
-    log: Vec<(Level, String)>,
-}
+/// 2026-01-01, when a world begins unless its story says otherwise.
+pub(crate) const START: i64 = 1_767_225_600;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
+    /// A machine's sleep is over.
+    Wake(usize),
     /// A node's timer; the number tells a timer that was set anew meanwhile.
     Timeout(usize, u64),
     Request {
@@ -89,9 +44,14 @@ enum Event {
 /// The world.
 pub(crate) struct World {
     now: i64,
+    /// Unix seconds.
+    start: i64,
+    /// World time of a leap second, and by how much UTC goes back there.
+    leap: Option<(i64, f64)>,
     luck: Luck,
     nodes: Vec<Node>,
     link: Link,
+    links: BTreeMap<(usize, usize), Link>,
     /// Pairs of nodes that cannot reach each other.
     cuts: Vec<(usize, usize)>,
     queue: BinaryHeap<Reverse<(i64, u64, Event)>>,
@@ -105,9 +65,12 @@ impl World {
         println!("seed {seed}");
         Self {
             now: 0,
+            start: START,
+            leap: None,
             luck: Luck::new([seed; 32]),
             nodes: Vec::new(),
-            link: Link { base: 1e-4, jitter: 1e-4, loss: 0.0 },
+            link: Link::USUAL,
+            links: BTreeMap::new(),
             cuts: Vec::new(),
             queue: BinaryHeap::new(),
             sequence: 0,
@@ -119,6 +82,17 @@ impl World {
     pub(crate) fn links(mut self, link: Link) -> Self {
         self.link = link;
         self
+    }
+
+    /// Begins at another time than 2026 (Unix seconds).
+    pub(crate) fn beginning(mut self, unix: i64) -> Self {
+        self.start = unix;
+        self
+    }
+
+    /// The way from one node to another; the way back stays as it was.
+    pub(crate) fn way(&mut self, from: usize, to: usize, link: Link) {
+        self.links.insert((from, to), link);
     }
 
     /// `name` resolves to the addresses of these nodes.
@@ -146,20 +120,20 @@ impl World {
             precision: -25,
         };
         let index = self.nodes.len();
-        let moment = moment(self.now, machine.ahead, 0.0);
+        let start = self.start * 1_000_000_000;
+        let mut kernel = Kernel::new(start, self.now, machine.ahead, machine.fast.ratio(), machine.wander);
+        let moment = kernel.advance(self.now, &mut self.luck);
         self.nodes.push(Node {
-            machine,
+            steered: machine.steered,
             engine: Engine::new(setup, moment),
-            ahead: machine.ahead,
-            mono_ahead: 0.0,
-            oscillator: machine.fast.ratio(),
-            correction: 0.0,
-            at: self.now,
+            kernel,
             timer: 0,
+            asleep_until: self.now,
             steps: Vec::new(),
             sent: 0,
             saved: None,
             log: Vec::new(),
+            gave_up: false,
         });
         self.settle(index);
         index
@@ -200,7 +174,8 @@ impl World {
     /// Seconds the node's clock is ahead of true time.
     pub(crate) fn error(&mut self, node: usize) -> f64 {
         self.advance(node);
-        self.nodes[node].ahead
+        let leapt = self.leap.filter(|(at, _)| *at <= self.now).map_or(0.0, |(_, back)| back);
+        self.nodes[node].kernel.ahead() + leapt
     }
 
     /// The steps made by the node itself.
@@ -235,10 +210,27 @@ impl World {
         self.cuts.push((a, b));
     }
 
+    /// They can reach each other again.
+    pub(crate) fn heal(&mut self, a: usize, b: usize) {
+        self.cuts.retain(|cut| *cut != (a, b) && *cut != (b, a));
+    }
+
     /// Somebody else sets the node's clock.
     pub(crate) fn step_by_hand(&mut self, node: usize, seconds: f64) {
         self.advance(node);
-        self.nodes[node].ahead += seconds;
+        self.nodes[node].kernel.step(Seconds(seconds));
+    }
+
+    /// The machine sleeps: its monotonic clock stands still, and what is sent to it is lost.
+    pub(crate) fn suspend(&mut self, node: usize, seconds: f64) {
+        self.advance(node);
+        self.nodes[node].asleep_until = self.now + (seconds * 1e9) as i64;
+        self.push(self.nodes[node].asleep_until, Event::Wake(node));
+    }
+
+    /// The node's agent has ended because it could not go on.
+    pub(crate) fn gave_up(&self, node: usize) -> bool {
+        self.nodes[node].gave_up
     }
 
     /// chronyc's `tracking`, asked over the Unix socket.
@@ -254,6 +246,22 @@ impl World {
         match self.ask(node, &Request::Activity) {
             Reply::Activity(activity) => activity,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Letter of a source in chronyc's `selectdata`.
+    pub(crate) fn state(&mut self, node: usize, source: usize) -> char {
+        match self.ask(node, &Request::SelectData(source as u32)) {
+            Reply::SelectData(data) => char::from(data.state),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Whom the node follows.
+    pub(crate) fn selected(&mut self, node: usize) -> Option<usize> {
+        match self.tracking(node).address {
+            wire::Address::V4(v4) => node_of(v4.into()),
+            _ => None,
         }
     }
 
@@ -290,32 +298,24 @@ impl World {
     }
 
     fn advance(&mut self, index: usize) -> Moment {
-        let now = self.now;
         let node = &mut self.nodes[index];
-        while node.at < now {
-            let next = if node.machine.wander > 0.0 { now.min(node.at + 1_000_000_000) } else { now };
-            let elapsed = (next - node.at) as f64 / 1e9;
-            let gain = elapsed * ((1.0 + node.oscillator) * (1.0 + node.correction) - 1.0);
-            node.ahead += gain;
-            node.mono_ahead += gain;
-            node.at = next;
-            if node.machine.wander > 0.0 {
-                let unit = (0..12).map(|_| self.luck.fraction()).sum::<f64>() - 6.0;
-                node.oscillator += node.machine.wander * unit * elapsed.sqrt();
-            }
-        }
-        moment(now, node.ahead, node.mono_ahead)
+        // A sleeping machine's clocks go on when it wakes.
+        let now = if node.asleep_until > self.now { node.kernel.at() } else { self.now };
+        node.kernel.advance(now, &mut self.luck)
     }
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Timeout(index, set) if set == self.nodes[index].timer => {
-                let moment = self.advance(index);
-                self.nodes[index].engine.handle_timeout(moment);
-                self.settle(index);
+            Event::Wake(index) => {
+                let node = &mut self.nodes[index];
+                node.kernel.sleep(self.now, &mut self.luck);
+                self.turn(index, |engine, moment| engine.handle_timeout(moment));
+            }
+            Event::Timeout(index, set) if set == self.nodes[index].timer && !self.sleeps(index) => {
+                self.turn(index, |engine, moment| engine.handle_timeout(moment));
             }
             Event::Timeout(..) => {}
-            Event::Request { from, to, exchange, bytes } => {
+            Event::Request { from, to, exchange, bytes } if !self.sleeps(to) => {
                 let moment = self.advance(to);
                 let stamp = Stamp { wall: moment.wall, by: StampedBy::Kernel };
                 let mut answer = [0; LONGEST_ANSWER];
@@ -330,31 +330,38 @@ impl World {
                     self.transmit(to, from, reply);
                 }
             }
-            Event::Reply { from, to, exchange, bytes } => {
-                let moment = self.advance(to);
-                let stamp = Stamp { wall: moment.wall, by: StampedBy::Kernel };
-                let source = SocketAddr::new(address(from), 123);
-                let local = Some(address(to));
-                self.nodes[to].engine.handle_reply(
-                    moment,
-                    ExchangeId(exchange),
-                    source,
-                    local,
-                    stamp,
-                    &bytes,
-                );
-                self.settle(to);
+            Event::Reply { from, to, exchange, bytes } if !self.sleeps(to) => {
+                let (source, local) = (SocketAddr::new(address(from), 123), Some(address(to)));
+                self.turn(to, |engine, moment| {
+                    let stamp = Stamp { wall: moment.wall, by: StampedBy::Kernel };
+                    engine.handle_reply(moment, ExchangeId(exchange), source, local, stamp, &bytes);
+                });
             }
+            Event::Request { .. } | Event::Reply { .. } => {}
+        }
+    }
+
+    fn sleeps(&self, index: usize) -> bool {
+        self.nodes[index].asleep_until > self.now
+    }
+
+    /// Tells a node's engine something and does what it then wants.
+    fn turn(&mut self, index: usize, tell: impl FnOnce(&mut Engine, Moment)) {
+        let moment = self.advance(index);
+        if !self.nodes[index].gave_up {
+            tell(&mut self.nodes[index].engine, moment);
+            self.settle(index);
         }
     }
 
     fn transmit(&mut self, from: usize, to: usize, event: Event) {
-        let cut = self.cuts.contains(&(from, to)) || self.cuts.contains(&(to, from));
-        if cut || self.luck.fraction() < self.link.loss {
+        if self.cuts.contains(&(from, to)) || self.cuts.contains(&(to, from)) {
             return;
         }
-        let delay = self.link.base - self.link.jitter * (1.0 - self.luck.fraction()).ln();
-        self.push(self.now + (delay * 1e9) as i64, event);
+        let link = self.links.get(&(from, to)).unwrap_or(&self.link);
+        for delay in link.carry(&mut self.luck) {
+            self.push(self.now + (delay * 1e9) as i64, event.clone());
+        }
     }
 
     /// Does what a node's engine wants, until it wants nothing more.
@@ -392,19 +399,19 @@ impl World {
             Action::SaveDrift(drift) => self.nodes[index].saved = Some(drift),
             Action::Log { level, text } => self.nodes[index].log.push((level, text)),
             Action::Close { .. } => {}
-            Action::GiveUp { reason } => self.nodes[index].log.push((Level::Error, reason)),
+            Action::GiveUp { reason } => {
+                self.nodes[index].log.push((Level::Error, reason));
+                self.nodes[index].gave_up = true;
+            }
         }
     }
 
     fn correct(&mut self, index: usize, correction: Correction) {
         self.advance(index);
         let node = &mut self.nodes[index];
-        assert!(node.machine.steered, "a clock that is not ours was touched: {correction:?}");
-        node.correction = correction.frequency.ratio();
-        if let Some(step) = correction.step {
-            node.ahead += step.0;
-            node.steps.push(step.0);
-        }
+        assert!(node.steered, "a clock that is not ours was touched: {correction:?}");
+        node.kernel.correct(&correction);
+        node.steps.extend(correction.step.map(|step| step.0));
         let moment = self.advance(index);
         self.nodes[index].engine.handle_corrected(moment, Ok(correction));
     }
@@ -418,12 +425,5 @@ fn node_of(address: IpAddr) -> Option<usize> {
     match address {
         IpAddr::V4(v4) if v4.octets()[..3] == [10, 0, 0] => usize::from(v4.octets()[3]).checked_sub(1),
         _ => None,
-    }
-}
-
-fn moment(now: i64, ahead: f64, mono_ahead: f64) -> Moment {
-    Moment {
-        mono: Mono(u64::try_from(now + 1_000_000_000_000 + (mono_ahead * 1e9) as i64).unwrap()),
-        wall: Wall(START + now + (ahead * 1e9).round() as i64),
     }
 }

@@ -1,0 +1,37 @@
+//! What a datagram meets on its way from one machine to another.
+
+use timefleet_agent::luck::Luck;
+
+/// One direction between two machines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    /// Shortest one-way delay, seconds.
+    pub(crate) base: f64,
+    /// Mean of the exponential queueing delay, seconds.
+    pub(crate) jitter: f64,
+    /// Probability that a datagram is lost.
+    pub(crate) loss: f64,
+    /// Probability that it comes twice, the second time up to [`Link::late`] seconds later: after other datagrams.
+    pub(crate) twice: f64,
+    pub(crate) late: f64,
+}
+
+impl Link {
+    pub(crate) const USUAL: Self = Self { base: 1e-4, jitter: 1e-4, loss: 0.0, twice: 0.0, late: 0.0 };
+
+    /// When copies of a datagram arrive, in seconds from now; none when it is lost.
+    pub(crate) fn carry(&self, luck: &mut Luck) -> Vec<f64> {
+        if luck.fraction() < self.loss {
+            return Vec::new();
+        }
+        let mut delay = || self.base - self.jitter * (1.0 - luck.fraction()).ln();
+        let mut arrivals = vec![delay()];
+        if self.twice > 0.0 {
+            let second = delay();
+            if luck.fraction() < self.twice {
+                arrivals.push(second + self.late * luck.fraction());
+            }
+        }
+        arrivals
+    }
+}
