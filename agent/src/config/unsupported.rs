@@ -3,63 +3,79 @@
 
 /// Why a directive is not supported; `None` when chrony.conf(5) does not know it either.
 pub(super) fn reason(directive: &str) -> Option<&'static str> {
-    REASONS.iter().find(|(names, _)| names.contains(&directive)).map(|(_, reason)| *reason)
+    REASONS.iter().find(|(name, _)| *name == directive).map(|(_, reason)| *reason)
 }
 
-const REASONS: &[(&[&str], &str)] = &[
-    (&["peer"], "there are no symmetric associations; write 'server' on both hosts"),
-    (&["initstepslew"], "it is deprecated; write 'makestep' and 'server … iburst'"),
-    (&["refclock"], "it has no drivers for hardware clocks; get their time over NTP"),
-    (&["manual"], "time cannot be entered by hand; write 'local' on an isolated server"),
-    (&["bindacqdevice", "bindcmddevice", "binddevice"], "sockets are bound to addresses, not to interfaces"),
-    (&["dscp"], "packets are sent without a service class"),
-    (&["dumpdir"], "sample histories are not kept over restarts; only the drift file is"),
-    (
-        &[
-            "maxntsconnections",
-            "nocerttimecheck",
-            "nosystemcert",
-            "ntsaeads",
-            "ntsdumpdir",
-            "ntsntpserver",
-            "ntsport",
-            "ntsprocesses",
-            "ntsratelimit",
-            "ntsrefresh",
-            "ntsrotate",
-            "ntsservercert",
-            "ntsserverkey",
-            "ntstrustedcerts",
-        ],
-        "NTS is not implemented",
-    ),
-    (&["authselectmode", "keyfile"], "authenticated NTP is not implemented"),
-    (&["combinelimit"], "how sources are combined is fixed"),
-    (&["clockprecision"], "the clock's precision is measured at the start"),
-    (&["fallbackdrift"], "without updates the clock keeps its last frequency"),
-    (&["leapsecmode"], "leap seconds are left to the kernel"),
-    (&["leapsectz", "leapseclist"], "leap seconds are learned from the sources"),
-    (&["maxdrift"], "only the kernel's own limit of 100000 ppm holds"),
-    (&["tempcomp"], "there is no compensation by temperature"),
-    (&["broadcast"], "it does not broadcast; clients poll it"),
-    (&["ntpsigndsocket"], "replies are not signed for Samba"),
-    (&["cmdratelimit", "ratelimit"], "replies are not rate-limited; narrow 'allow' instead"),
-    (&["smoothtime"], "served time is the host's own time"),
-    (
-        &["hwclockfile", "rtcautotrim", "rtcdevice", "rtcfile", "rtconutc"],
-        "the real-time clock is left to the kernel; write 'rtcsync'",
-    ),
-    (
-        &["log", "logbanner", "logchange", "logdir"],
-        "it writes no log files of its own; what it has to say goes to standard error and so to the journal",
-    ),
-    (&["mailonchange"], "it sends no mail; 'timefleet audit' watches the clock"),
-    (
-        &["confdir", "include", "sourcedir"],
-        "a configuration is one file, so that what is checked is what runs",
-    ),
-    (&["hwtimestamp", "hwtstimeout"], "only the kernel's timestamps are used"),
-    (&["lock_all", "sched_priority"], "memory and priority are set in its systemd unit"),
-    (&["ptpdomain", "ptpport"], "NTP over PTP is not implemented"),
-    (&["user"], "it runs as the user that started it; the user is set in its systemd unit"),
+const DEVICES: &str = "sockets are bound to addresses, not to interfaces";
+const HARDWARE_TIMESTAMPS: &str = "only the kernel's timestamps are used";
+const KEYS: &str = "authenticated NTP is not implemented";
+const LEAP_SECONDS: &str = "leap seconds are learned from the sources";
+const LOG_FILES: &str =
+    "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
+const NTS: &str = "NTS is not implemented";
+const ONE_FILE: &str = "a configuration is one file, so that what is checked is what runs";
+const PTP: &str = "NTP over PTP is not implemented";
+const RATES: &str = "replies are not rate-limited; narrow 'allow' instead";
+const REAL_TIME_CLOCK: &str = "the real-time clock is left to the kernel; write 'rtcsync'";
+const UNIT: &str = "memory and priority are set in its systemd unit";
+
+const REASONS: &[(&str, &str)] = &[
+    ("authselectmode", KEYS),
+    ("bindacqdevice", DEVICES),
+    ("bindcmddevice", DEVICES),
+    ("binddevice", DEVICES),
+    ("broadcast", "it does not broadcast; clients poll it"),
+    ("clockprecision", "the clock's precision is measured at the start"),
+    ("cmdratelimit", RATES),
+    ("combinelimit", "how sources are combined is fixed"),
+    ("confdir", ONE_FILE),
+    ("dscp", "packets are sent without a service class"),
+    ("dumpdir", "sample histories are not kept over restarts; only the drift file is"),
+    ("fallbackdrift", "without updates the clock keeps its last frequency"),
+    ("hwclockfile", REAL_TIME_CLOCK),
+    ("hwtimestamp", HARDWARE_TIMESTAMPS),
+    ("hwtstimeout", HARDWARE_TIMESTAMPS),
+    ("include", ONE_FILE),
+    ("initstepslew", "it is deprecated; write 'makestep' and 'server … iburst'"),
+    ("keyfile", KEYS),
+    ("leapseclist", LEAP_SECONDS),
+    ("leapsecmode", "leap seconds are left to the kernel"),
+    ("leapsectz", LEAP_SECONDS),
+    ("lock_all", UNIT),
+    ("log", LOG_FILES),
+    ("logbanner", LOG_FILES),
+    ("logchange", LOG_FILES),
+    ("logdir", LOG_FILES),
+    ("mailonchange", "it sends no mail; 'timefleet audit' watches the clock"),
+    ("manual", "time cannot be entered by hand; write 'local' on an isolated server"),
+    ("maxdrift", "only the kernel's own limit of 100000 ppm holds"),
+    ("maxntsconnections", NTS),
+    ("nocerttimecheck", NTS),
+    ("nosystemcert", NTS),
+    ("ntpsigndsocket", "replies are not signed for Samba"),
+    ("ntsaeads", NTS),
+    ("ntsdumpdir", NTS),
+    ("ntsntpserver", NTS),
+    ("ntsport", NTS),
+    ("ntsprocesses", NTS),
+    ("ntsratelimit", NTS),
+    ("ntsrefresh", NTS),
+    ("ntsrotate", NTS),
+    ("ntsservercert", NTS),
+    ("ntsserverkey", NTS),
+    ("ntstrustedcerts", NTS),
+    ("peer", "there are no symmetric associations; write 'server' on both hosts"),
+    ("ptpdomain", PTP),
+    ("ptpport", PTP),
+    ("ratelimit", RATES),
+    ("refclock", "it has no drivers for hardware clocks; get their time over NTP"),
+    ("rtcautotrim", REAL_TIME_CLOCK),
+    ("rtcdevice", REAL_TIME_CLOCK),
+    ("rtcfile", REAL_TIME_CLOCK),
+    ("rtconutc", REAL_TIME_CLOCK),
+    ("sched_priority", UNIT),
+    ("smoothtime", "served time is the host's own time"),
+    ("sourcedir", ONE_FILE),
+    ("tempcomp", "there is no compensation by temperature"),
+    ("user", "it runs as the user that started it; the user is set in its systemd unit"),
 ];

@@ -1,0 +1,63 @@
+//! Where the daemon listens and sends from.
+
+use std::net::IpAddr;
+
+use super::Directive;
+use super::files::checked_path;
+use crate::config::line::{Line, Word, Wrong};
+use crate::config::{CommandSocket, Family};
+
+pub(super) const DIRECTIVES: &[Directive] = &[
+    ("port", |draft, line| {
+        draft.config.port = line.integer("port", 0..=u16::MAX)?;
+        Ok(())
+    }),
+    ("cmdport", |draft, line| {
+        draft.config.command_port = line.integer("cmdport", 0..=u16::MAX)?;
+        Ok(())
+    }),
+    ("acquisitionport", |draft, line| {
+        // chronyd keeps one port for its lifetime when told 0; leaving the directive out is as random and safer.
+        draft.config.acquisition_port = Some(line.integer("acquisitionport", 1..=u16::MAX)?);
+        Ok(())
+    }),
+    ("bindaddress", |draft, line| add_address(&mut draft.config.bind_addresses, line)),
+    ("bindacqaddress", |draft, line| add_address(&mut draft.config.bind_acquisition_addresses, line)),
+    ("bindcmdaddress", |draft, line| {
+        let word = line.need("an address, a path, or / for no socket")?;
+        if word.text == "/" {
+            draft.config.command_socket = CommandSocket::Disabled;
+        } else if word.text.starts_with(['/', '~']) {
+            draft.config.command_socket = CommandSocket::Path(checked_path(word)?);
+        } else {
+            insert_address(&mut draft.config.bind_command_addresses, line.directive, word)?;
+        }
+        Ok(())
+    }),
+];
+
+fn add_address(addresses: &mut Vec<IpAddr>, line: &mut Line<'_>) -> Result<(), Wrong> {
+    let word = line.need("an address of this host")?;
+    insert_address(addresses, line.directive, word)
+}
+
+/// One address of each family; writing the same one twice is harmless.
+fn insert_address(addresses: &mut Vec<IpAddr>, directive: Word<'_>, word: Word<'_>) -> Result<(), Wrong> {
+    let Ok(address) = word.text.parse::<IpAddr>() else {
+        return Err(word.wrong(format!(
+            "'{}' is not an address; '{}' takes an IPv4 or IPv6 address of this host",
+            word.text,
+            directive.lower()
+        )));
+    };
+    let family = Family::of(address);
+    match addresses.iter().find(|other| Family::of(**other) == family) {
+        Some(other) if *other != address => Err(word
+            .wrong(format!("{other} was given before; '{}' takes one {family} address", directive.lower()))),
+        Some(_) => Ok(()),
+        None => {
+            addresses.push(address);
+            Ok(())
+        }
+    }
+}
