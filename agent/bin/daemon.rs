@@ -16,6 +16,7 @@ use crate::datagram::{self, Inbox, Queue};
 use crate::drift_file;
 use crate::exchange::{Exchanges, Outgoing};
 use crate::kernel_clock::KernelClock;
+use crate::key_file;
 use crate::listener::{Listener, Role};
 use crate::log::Log;
 use crate::resolver::Resolver;
@@ -39,6 +40,7 @@ pub(crate) struct Daemon {
     pub(crate) resolver: Resolver,
     pub(crate) inbox: Inbox,
     pub(crate) drift_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
     /// What the clock's frequency goes back to at the end: one correction is no reason to change it.
     pub(crate) restore: Option<Ppm>,
     pub(crate) past: Past,
@@ -105,6 +107,7 @@ impl Daemon {
                 Action::Send { .. }
                 | Action::Close { .. }
                 | Action::Resolve { .. }
+                | Action::ReadKeys
                 | Action::GiveUp { .. } => {}
             }
         }
@@ -134,6 +137,7 @@ impl Daemon {
             }
             Action::Correct(wish) => self.correct(&wish),
             Action::SaveDrift(drift) => self.save_drift(drift),
+            Action::ReadKeys => self.read_keys(),
             Action::Log { level, text } => self.log.write(level, &text),
             Action::GiveUp { reason } => self.past.gave_up = Some(reason),
         }
@@ -163,6 +167,17 @@ impl Daemon {
             Err(why) => self.past.refused = Some(why.clone()),
         }
         self.engine.handle_corrected(self.clock.now(), done);
+    }
+
+    /// What cannot be read leaves the keys as they are.
+    fn read_keys(&mut self) {
+        match key_file::read(self.key_file.as_deref()) {
+            Ok(keys) => {
+                self.log.info(&format!("the key file was read: {} keys", keys.len()));
+                self.engine.handle_keys(keys);
+            }
+            Err(error) => self.log.error(&format!("{error}\nkeeping the keys that were read before")),
+        }
     }
 
     fn save_drift(&mut self, drift: Drift) {

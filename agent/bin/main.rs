@@ -11,6 +11,7 @@ mod exchange;
 mod files;
 mod host;
 mod kernel_clock;
+mod key_file;
 mod listener;
 mod log;
 mod lookup;

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use sd_notify::NotifyState;
 use timefleet_agent::config::{self, Config, Family, MakeStep};
 use timefleet_agent::engine::{Drift, Engine, Setup};
+use timefleet_agent::keys::Keys;
 use timefleet_agent::report::ClockControl;
 use timefleet_agent::time::Seconds;
 
@@ -22,6 +23,7 @@ use crate::daemon::{Daemon, Past};
 use crate::datagram::Inbox;
 use crate::exchange::Exchanges;
 use crate::kernel_clock;
+use crate::key_file::{self, KeysError};
 use crate::listener::{self, ListenError};
 use crate::log::Log;
 use crate::paths::{self, NoHome};
@@ -99,7 +101,19 @@ pub(crate) fn run(options: Options) -> ExitCode {
         complain(&format!("{}: -q needs a 'server' or a 'pool' to ask", loaded.name));
         return ExitCode::from(WRONG_INPUT);
     }
-    match keep_time(&options, loaded, log) {
+    let keys = match key_file::read(loaded.config.key_file.as_deref()) {
+        Ok(keys) => keys,
+        Err(error @ KeysError::Wrong(_)) => {
+            complain(&error.to_string());
+            return ExitCode::from(WRONG_INPUT);
+        }
+        // The time is worth having without them.
+        Err(error) => {
+            log.error(&format!("{error}; running without keys"));
+            Keys::default()
+        }
+    };
+    match keep_time(&options, loaded, keys, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.error(&error.to_string());
@@ -126,11 +140,11 @@ fn claim(options: &Options, loaded: &Loaded) -> Result<Option<PidFile>, StartErr
     }
 }
 
-fn keep_time(options: &Options, loaded: Loaded, log: Log) -> Result<(), StartError> {
+fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<(), StartError> {
     let signals = Signals::register().map_err(StartError::Signals)?;
     let loaded = if options.once { for_once(loaded) } else { loaded };
     let mut traces = Traces { pid_file: claim(options, &loaded)?, run_dir: None };
-    let (mut daemon, control) = match build(options, &loaded.config, log) {
+    let (mut daemon, control) = match build(options, &loaded.config, keys, log) {
         Ok(built) => built,
         Err(error) => {
             traces.remove(None, log);
@@ -175,7 +189,12 @@ fn for_once(mut loaded: Loaded) -> Loaded {
     loaded
 }
 
-fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockControl), StartError> {
+fn build(
+    options: &Options,
+    config: &Config,
+    keys: Keys,
+    log: Log,
+) -> Result<(Daemon, ClockControl), StartError> {
     let (clock, seed) = (Clock::new(), seed()?);
     let family = usable_family(options.family, log);
     let found = kernel_clock::open(options.leave_clock, config.rtc_sync);
@@ -193,6 +212,7 @@ fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockC
         control: found.control.clone(),
         kernel_frequency: found.frequency,
         drift: drift_file.as_deref().and_then(|path| read_drift(path, log)),
+        keys,
         seed,
         precision: clock.precision(),
     };
@@ -209,6 +229,7 @@ fn build(options: &Options, config: &Config, log: Log) -> Result<(Daemon, ClockC
         inbox: Inbox::new(),
         // A single correction has learned nothing about the frequency that is worth keeping.
         drift_file: drift_file.filter(|_| !options.once),
+        key_file: config.key_file.clone(),
         restore: options.once.then_some(found.frequency),
         past: Past::default(),
     };
@@ -317,7 +338,14 @@ fn attend(daemon: &mut Daemon, options: &Options, signals: &Signals) -> Result<E
 /// Would the configuration as it is now let us start?
 fn is_good_now(options: &Options, log: Log) -> bool {
     match config_file::load(options) {
-        Ok(_) => true,
+        Ok(loaded) => match key_file::read(loaded.config.key_file.as_deref()) {
+            Err(error @ KeysError::Wrong(_)) => {
+                log.error(&format!("{error}\nkeeping the keys and the configuration that were read before"));
+                false
+            }
+            // As at the start.
+            Ok(_) | Err(_) => true,
+        },
         Err(error) => {
             if let LoadError::Wrong(errors) = &error {
                 errors.iter().for_each(|error| log.error(&error.to_string()));

@@ -18,6 +18,9 @@ pub enum Rejection {
     /// RFC 5905 test 3.
     #[error("receive or transmit timestamp is missing")]
     Invalid,
+    /// RFC 5905 test 5.
+    #[error("not signed with the key that the source shares with us")]
+    Unauthenticated,
     /// RFC 5905 test 6.
     #[error("the source is not synchronised")]
     Unsynchronised,
@@ -49,6 +52,8 @@ pub enum Rejection {
 
 /// All tests passed.
 pub const ALL_PASSED: u16 = 0x3FF;
+/// The reply was signed, and rightly so.
+pub const AUTHENTICATED: u16 = 0x8000;
 
 impl Rejection {
     /// Bits of `ntpdata`'s flags that stay set when this test is the one that failed. Groups (9 8 7), (6 5 4) and
@@ -59,6 +64,7 @@ impl Rejection {
             Self::Bogus => 0x280,
             Self::Invalid => 0x300,
             Self::NotAReply => 0,
+            Self::Unauthenticated => 0x380 | 0x30,
             Self::Unsynchronised => 0x380 | 0x50,
             Self::RateKiss => 0x380 | 0x50,
             Self::BadHeader => 0x380 | 0x60,

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod filter;
 pub mod history;
 pub mod host;
+pub mod keys;
 pub mod leap;
 pub mod luck;
 pub mod oscillator;

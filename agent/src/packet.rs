@@ -12,11 +12,13 @@ pub const HEADER_LENGTH: usize = 48;
 /// Extension fields without a MAC behind them are at least this long (RFC 7822 section 3).
 const MIN_LAST_FIELD: usize = 28;
 /// Longest MAC behind a version 4 packet: key number and 20 bytes.
-const MAX_V4_MAC: usize = 24;
+pub const MAX_V4_MAC: usize = 24;
 /// Shortest MAC: key number and 16 bytes.
 const MIN_MAC: usize = 20;
 /// Longest MAC: key number and 64 bytes.
-const MAX_MAC: usize = 68;
+pub const MAX_MAC: usize = 68;
+/// The longest packet that the agent sends.
+pub const LONGEST_PACKET: usize = HEADER_LENGTH + MAX_MAC;
 
 /// What a packet is for (RFC 5905 figure 10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +152,8 @@ pub enum Trailer {
     Mac {
         /// Number of the key it was made with.
         key: u32,
+        /// Where it begins: the number, then the digest of all that stands before.
+        at: usize,
     },
 }
 
@@ -198,8 +202,8 @@ fn read_trailer(version: u8, mut rest: &[u8]) -> Result<Trailer, PacketError> {
         match rest.len() {
             0 => return Ok(Trailer::Plain),
             n if (MIN_MAC..=longest_mac).contains(&n) && n % 4 == 0 => {
-                let key = u32_at(rest, 0);
-                return Ok(Trailer::Mac { key });
+                let (key, at) = (u32_at(rest, 0), HEADER_LENGTH + length - n);
+                return Ok(Trailer::Mac { key, at });
             }
             n if version == 4 && n >= MIN_LAST_FIELD => {
                 // Type and length, then the value; the length counts all of it.
@@ -315,8 +319,12 @@ mod tests {
         assert_eq!(with(4, &[0; 4]), Err(PacketError::Trailer(4)));
         assert_eq!(
             with(4, &[0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
-            Ok(Trailer::Mac { key: 9 })
+            Ok(Trailer::Mac { key: 9, at: 48 })
         );
+        let mut behind_a_field = field(16, 16);
+        behind_a_field.extend([0, 0, 0, 9].into_iter().chain([1; 20]));
+        assert_eq!(with(4, &behind_a_field), Ok(Trailer::Mac { key: 9, at: 64 }));
+        assert_eq!(with(3, &[1; 36]), Ok(Trailer::Mac { key: 0x0101_0101, at: 48 }));
         assert_eq!(with(4, &field(28, 28)), Ok(Trailer::Plain));
         assert_eq!(with(4, &field(16, 16)), Err(PacketError::Trailer(16)));
         assert_eq!(with(4, &field(30, 30)), Err(PacketError::Trailer(30)));

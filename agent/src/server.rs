@@ -1,6 +1,6 @@
 //! The answer to one client.
 
-use crate::packet::{Header, Mode, Packet, Trailer};
+use crate::packet::{Header, Mode};
 use crate::reference::Reference;
 use crate::time::{Mono, NtpShort, NtpTimestamp, Wall};
 
@@ -17,17 +17,13 @@ pub struct Moments {
     pub precision: i8,
 }
 
-/// Answers a request; `None` when it is none, or asks for an authentication that this host has no key for.
-pub fn answer(request: &Packet, reference: &Reference, moments: Moments) -> Option<Header> {
-    let asked = &request.header;
+/// Answers a request; `None` when it is none. A MAC has been looked at before.
+pub fn answer(asked: &Header, reference: &Reference, moments: Moments) -> Option<Header> {
     let mode = match (asked.mode, asked.version) {
         (Mode::Client, _) | (Mode::Reserved, 1) => Mode::Server,
         (Mode::SymmetricActive, _) => Mode::SymmetricPassive,
         _ => return None,
     };
-    if request.trailer != Trailer::Plain {
-        return None;
-    }
     Some(Header {
         leap: reference.leap(),
         version: asked.version,

@@ -1,8 +1,9 @@
-//! The monitoring protocol against what real daemons and clients of chrony sent (`vectors/chronyc/`).
+//! The monitoring protocol and NTP against what real daemons and clients of chrony sent (`vectors/`).
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test that finds nothing there has failed"
 )]
 
@@ -10,6 +11,8 @@
 mod answering;
 #[path = "vectors/desk.rs"]
 mod desk;
+#[path = "vectors/ntp.rs"]
+mod ntp;
 #[path = "vectors/show.rs"]
 mod show;
 

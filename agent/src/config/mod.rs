@@ -74,6 +74,8 @@ pub struct Config {
     pub pid_file: Option<PathBuf>,
     /// `clientloglimit` and `noclientlog`.
     pub client_log: ClientLog,
+    /// `keyfile`: where the keys of `key` options and of our clients are.
+    pub key_file: Option<PathBuf>,
     /// `opencommands`: the reports that hosts may read over UDP.
     pub open_commands: Vec<OpenCommand>,
 }
@@ -107,6 +109,7 @@ impl Default for Config {
             drift_file: None,
             pid_file: None,
             client_log: ClientLog::default(),
+            key_file: None,
             open_commands: OpenCommand::USUAL.to_vec(),
         }
     }
@@ -187,8 +190,10 @@ pub struct Upstream {
     pub max_samples: u32,
     /// Correction added to what the source says.
     pub offset: Seconds,
-    /// NTP version of the requests.
-    pub version: u8,
+    /// NTP version of the requests; `None` = what the key allows.
+    pub version: Option<u8>,
+    /// Number of the key that signs requests and replies.
+    pub key: Option<u32>,
     /// Only IPv4 or only IPv6 addresses of the name.
     pub family: Option<Family>,
 }
@@ -219,7 +224,8 @@ impl Upstream {
             min_samples: 6,
             max_samples: Self::MAX_SAMPLES,
             offset: Seconds::ZERO,
-            version: 4,
+            version: None,
+            key: None,
             family: None,
         }
     }

@@ -158,12 +158,12 @@ fn columns_count_characters_not_bytes() {
 fn directives_and_options_that_the_agent_does_not_have_are_refused_by_name() {
     assert_eq!(
         complaints(
-            "refclock PPS /dev/pps0\nserver a key 1\nlogdir /var/log/chrony\ninclude /etc/x.conf\n\
+            "refclock PPS /dev/pps0\nserver a nts\nlogdir /var/log/chrony\ninclude /etc/x.conf\n\
              local stratum 5 waitsynced 1\nserver a maxsources 3\nrtcsync on\n"
         ),
         "agent.conf:1:1: directive 'refclock' is not supported by the agent: it has no drivers for hardware clocks; \
          get their time over NTP\n\
-         agent.conf:2:10: option 'key' is not supported by the agent: authenticated NTP is not implemented\n\
+         agent.conf:2:10: option 'nts' is not supported by the agent: NTS is not implemented\n\
          agent.conf:3:1: directive 'logdir' is not supported by the agent: it writes no log files of its own; what it \
          has to say goes to standard error and so to the journal\n\
          agent.conf:4:1: directive 'include' is not supported by the agent: a configuration is one file, so that what \
@@ -245,6 +245,18 @@ fn directives_of_a_command_line_are_a_line_each() {
     assert_eq!(errors[0].to_string(), "command line:2:1: unknown directive 'sever'; did you mean 'server'?");
 }
 
+#[test]
+fn keys_are_numbers_of_lines_in_the_key_file() {
+    let config = read("keyfile /etc/chrony/chrony.keys\nserver a key 4294967295\nserver b version 3");
+    assert_eq!(config.key_file, Some("/etc/chrony/chrony.keys".into()));
+    let options: Vec<_> = config.upstreams.iter().map(|upstream| (upstream.key, upstream.version)).collect();
+    assert_eq!(options, [(Some(u32::MAX), None), (None, Some(3))]);
+    assert_eq!(
+        complaints("server a key 0"),
+        "agent.conf:1:14: key must be a whole number from 1 to 4294967295, not '0'\n"
+    );
+}
+
 fn family() -> impl Strategy<Value = Option<Family>> {
     prop::sample::select(vec![None, Some(Family::V4), Some(Family::V6)])
 }
@@ -252,7 +264,8 @@ fn family() -> impl Strategy<Value = Option<Family>> {
 prop_compose! {
     fn upstream()(
         (name, pool, port, version, family) in
-            ("[a-z][a-z0-9-]{0,8}[a-z](\\.[a-z]{2,5}){0,2}", prop::option::of(1..=16_u32), 1..=u16::MAX, 1..=4_u8, family()),
+            ("[a-z][a-z0-9-]{0,8}[a-z](\\.[a-z]{2,5}){0,2}", prop::option::of(1..=16_u32), 1..=u16::MAX, prop::option::of(1..=4_u8), family()),
+        key in prop::option::of(1..=u32::MAX),
         flags in prop::array::uniform6(any::<bool>()),
         (low, high) in (-7..=24_i8, -7..=24_i8),
         (max_delay, max_delay_ratio, max_delay_dev_ratio, offset) in
@@ -265,7 +278,7 @@ prop_compose! {
             name, kind, port, min_poll: low.min(high), max_poll: low.max(high),
             iburst, prefer, trust, require, no_select, offline,
             max_delay: Seconds(max_delay), max_delay_ratio, max_delay_dev_ratio, min_stratum, poll_target,
-            min_samples: one.min(other), max_samples: one.max(other), offset: Seconds(offset), version, family,
+            min_samples: one.min(other), max_samples: one.max(other), offset: Seconds(offset), version, key, family,
         }
     }
 }
@@ -351,11 +364,12 @@ prop_compose! {
             (addresses(), addresses(), addresses()),
         (command_socket, drift_file, pid_file, client_log, open_commands) in
             (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
+        key_file in prop::option::of(path()),
     ) -> Config {
         Config {
             access, command_access, port, command_port, acquisition_port, bind_addresses,
             bind_acquisition_addresses, bind_command_addresses, command_socket, drift_file, pid_file, client_log,
-            open_commands, ..thinking
+            open_commands, key_file, ..thinking
         }
     }
 }

@@ -78,7 +78,9 @@ impl Config {
             CommandSocket::Path(path) => writeln!(f, "bindcmdaddress {}", path.display())?,
             CommandSocket::Disabled => writeln!(f, "bindcmdaddress /")?,
         }
-        for (name, path) in [("driftfile", &self.drift_file), ("pidfile", &self.pid_file)] {
+        for (name, path) in
+            [("driftfile", &self.drift_file), ("pidfile", &self.pid_file), ("keyfile", &self.key_file)]
+        {
             if let Some(path) = path {
                 writeln!(f, "{name} {}", path.display())?;
             }
@@ -133,11 +135,16 @@ impl fmt::Display for Upstream {
             ("minsamples", f64::from(self.min_samples), f64::from(usual.min_samples)),
             ("maxsamples", f64::from(self.max_samples), f64::from(usual.max_samples)),
             ("offset", self.offset.0, usual.offset.0),
-            ("version", f64::from(self.version), f64::from(usual.version)),
         ] {
             if value != usual {
                 write!(f, " {name} {value}")?;
             }
+        }
+        if let Some(version) = self.version {
+            write!(f, " version {version}")?;
+        }
+        if let Some(key) = self.key {
+            write!(f, " key {key}")?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ pub(super) fn reason(directive: &str) -> Option<&'static str> {
 
 const DEVICES: &str = "sockets are bound to addresses, not to interfaces";
 const HARDWARE_TIMESTAMPS: &str = "only the kernel's timestamps are used";
-const KEYS: &str = "authenticated NTP is not implemented";
 const LEAP_SECONDS: &str = "leap seconds are learned from the sources";
 const LOG_FILES: &str =
     "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
@@ -20,7 +19,7 @@ const REAL_TIME_CLOCK: &str = "the real-time clock is left to the kernel; write 
 const UNIT: &str = "memory and priority are set in its systemd unit";
 
 const REASONS: &[(&str, &str)] = &[
-    ("authselectmode", KEYS),
+    ("authselectmode", "all sources are equal; write 'trust', 'require' or 'noselect' on their lines"),
     ("bindacqdevice", DEVICES),
     ("bindcmddevice", DEVICES),
     ("binddevice", DEVICES),
@@ -37,7 +36,6 @@ const REASONS: &[(&str, &str)] = &[
     ("hwtstimeout", HARDWARE_TIMESTAMPS),
     ("include", ONE_FILE),
     ("initstepslew", "it is deprecated; write 'makestep' and 'server … iburst'"),
-    ("keyfile", KEYS),
     ("leapseclist", LEAP_SECONDS),
     ("leapsecmode", "leap seconds are left to the kernel"),
     ("leapsectz", LEAP_SECONDS),

@@ -13,6 +13,7 @@ const OPTIONS: &[&str] = &[
     "iburst",
     "ipv4",
     "ipv6",
+    "key",
     "maxdelay",
     "maxdelaydevratio",
     "maxdelayratio",
@@ -42,7 +43,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("copy", "stratum and reference are always the agent's own"),
     ("extfield", "requests carry no extension fields"),
     ("filter", "every sample is used on its own"),
-    ("key", "authenticated NTP is not implemented"),
     ("maxdelayquant", "use 'maxdelay', 'maxdelayratio' or 'maxdelaydevratio'"),
     ("maxunreach", "sources are judged by their last eight polls"),
     ("mindelay", "the smallest measured delay is used"),
@@ -132,7 +132,8 @@ fn read_option<'a>(
             draft.own_max_samples = true;
         }
         "offset" => upstream.offset = Seconds(line.number("offset", "seconds", -1e6..=1e6)?),
-        "version" => upstream.version = line.integer("version", 1..=4)?,
+        "version" => upstream.version = Some(line.integer("version", 1..=4)?),
+        "key" => upstream.key = Some(line.integer("key", 1..=u32::MAX)?),
         "maxsources" => match &mut upstream.kind {
             UpstreamKind::Pool { max_sources } => *max_sources = line.integer("maxsources", 1..=16)?,
             UpstreamKind::Server => {

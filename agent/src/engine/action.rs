@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::association::ExchangeId;
 use crate::config::{Config, Family};
+use crate::keys::Keys;
 use crate::report::{ClockControl, Leap};
 use crate::time::{Ppm, Seconds};
 
@@ -20,6 +21,8 @@ pub struct Setup {
     pub kernel_frequency: Ppm,
     /// Content of the drift file.
     pub drift: Option<Drift>,
+    /// Content of the key file.
+    pub keys: Keys,
     /// All luck comes from here.
     pub seed: [u8; 32],
     /// Precision of the machine's clock reading, log2 seconds (RFC 5905, e.g. -25).
@@ -77,6 +80,8 @@ pub enum Action {
     },
     /// Adjust the kernel clock, then call [`super::Engine::handle_corrected`] with what was really done.
     Correct(Correction),
+    /// Read the key file again, then call [`super::Engine::handle_keys`].
+    ReadKeys,
     /// Write the drift file.
     SaveDrift(Drift),
     /// Write a line to the log.

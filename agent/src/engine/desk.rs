@@ -200,7 +200,7 @@ impl Desk for EngineDesk<'_> {
             ref_id: ref_id_of(source),
             address: address_of(source),
             state: source.verdict.letter() as u8,
-            authenticated: 0,
+            authenticated: u8::from(upstream.key.is_some()),
             leap: leap_bits(leap),
             configured: options,
             effective: options,
@@ -258,7 +258,16 @@ impl Desk for EngineDesk<'_> {
     }
 
     fn auth_data(&self, address: Address) -> Option<wire::AuthData> {
-        self.place_of(address).map(|_| wire::AuthData::default())
+        let upstream = &self.place_of(address)?.upstream;
+        let Some(number) = upstream.key else { return Some(wire::AuthData::default()) };
+        let key = self.engine.keys.get(number);
+        Some(wire::AuthData {
+            mode: 1,
+            key_type: key.map_or(0, |key| key.kind().number()),
+            key_id: number,
+            key_bits: key.map_or(0, |key| u16::try_from(key.bits()).unwrap_or(u16::MAX)),
+            ..wire::AuthData::default()
+        })
     }
 
     fn activity(&self) -> wire::Activity {
@@ -290,6 +299,7 @@ impl Desk for EngineDesk<'_> {
             daemon_tx: Some(served.daemon_sent),
             kernel_rx: Some(served.kernel_received),
             kernel_tx: Some(0),
+            ntp_auth_hits: served.authenticated,
             hw_rx: Some(0),
             hw_tx: Some(0),
             ..wire::ServerStats::default()
@@ -342,6 +352,11 @@ impl Desk for EngineDesk<'_> {
     fn burst(&mut self, sources: wire::SourceMatch, good: u32, total: u32) -> u32 {
         let now = self.now.mono;
         self.for_each_match(sources, |association| association.start_burst(now, good, total))
+    }
+
+    fn rekey(&mut self) -> wire::Status {
+        self.engine.actions.push_back(Action::ReadKeys);
+        wire::Status::Success
     }
 
     fn refresh(&mut self) {

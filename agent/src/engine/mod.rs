@@ -4,6 +4,7 @@
 //! until a socket has something. No call blocks, reads a clock or draws luck of its own.
 
 mod action;
+mod authentication;
 mod desk;
 mod drift;
 mod judging;
@@ -24,20 +25,21 @@ pub use self::serving::LONGEST_ANSWER;
 use self::serving::Served;
 use self::update::Updates;
 use crate::access::Access;
-use crate::association::{Arrival, Association, Context};
+use crate::association::{Arrival, Asking, Association, Context, Taken};
 pub use crate::association::{ExchangeId, Stamp, StampedBy};
 use crate::chronyc;
 use crate::client_log::ClientLog;
 use crate::config::{Config, Family, Upstream};
 use crate::discipline::Discipline;
 use crate::filter::Rejection;
+use crate::keys::Keys;
 use crate::luck::Luck;
 use crate::oscillator::Oscillator;
 use crate::reference::Reference;
 use crate::regression::SlopePrior;
 use crate::report::ClockControl;
 use crate::select::Verdict;
-use crate::time::{Moment, Mono, NtpTimestamp, Ppm, Seconds};
+use crate::time::{Moment, Mono, Ppm, Seconds};
 
 /// The engine. See the module's words for how it is driven.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub struct Engine {
     control: ClockControl,
     precision: i8,
     luck: Luck,
+    keys: Keys,
     oscillator: Oscillator,
     prior: SlopePrior,
     model: Option<Model>,
@@ -115,7 +118,7 @@ impl Source {
 impl Engine {
     /// Starts; [`Engine::poll_action`] may already have something.
     pub fn new(setup: Setup, now: Moment) -> Self {
-        let Setup { config, family, control, kernel_frequency, drift, seed, precision } = setup;
+        let Setup { config, family, control, kernel_frequency, drift, keys, seed, precision } = setup;
         // A clock that others steer is taken as it runs: what they do to it counts as its own error.
         let applied = if control == ClockControl::Steered { kernel_frequency } else { Ppm::ZERO };
         let mut luck = Luck::new(seed);
@@ -125,6 +128,7 @@ impl Engine {
             control,
             precision,
             luck,
+            keys: Keys::default(),
             oscillator: Oscillator::new(now, applied),
             prior: model::prior(drift, applied),
             model: None,
@@ -154,6 +158,7 @@ impl Engine {
         for upstream in engine.config.upstreams.clone() {
             engine.add_upstream(upstream, now);
         }
+        engine.handle_keys(keys);
         engine.start_frequency(drift);
         engine.handle_timeout(now);
         engine
@@ -206,11 +211,10 @@ impl Engine {
             return;
         }
         let exchange = ExchangeId(self.last_exchange + 1);
-        let (nonce, luck) = (NtpTimestamp(self.luck.bits().max(1)), self.luck.fraction());
-        let Some(request) = association.poll(now.mono, exchange, nonce, luck) else { return };
+        let asking = Asking { now: now.mono, id: exchange, keys: &self.keys, luck: &mut self.luck };
+        let Some(bytes) = association.poll(asking) else { return };
         self.last_exchange += 1;
-        let to = association.address;
-        self.actions.push_back(Action::Send { exchange, to, bytes: request.to_bytes().to_vec() });
+        self.actions.push_back(Action::Send { exchange, to: association.address, bytes });
     }
 
     fn source_of(&mut self, exchange: ExchangeId) -> Option<(usize, &mut Association)> {
@@ -255,6 +259,7 @@ impl Engine {
             prior: self.prior,
             precision: self.precision,
             own_port: self.config.port,
+            keys: &self.keys.clone(),
         };
         let Some((index, association)) = self.source_of(exchange) else { return };
         if association.address != from {
@@ -265,7 +270,7 @@ impl Engine {
             self.actions.push_back(Action::Close { exchange });
         }
         match result {
-            Ok(()) => self.take_sample(now, index),
+            Ok(Taken::Sample) => self.take_sample(now, index),
             Err(rejection) => {
                 self.log(Level::Debug, format!("reply from {from} not used: {rejection}"));
                 self.reselect(now);

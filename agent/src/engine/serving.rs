@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use super::Engine;
 use crate::association::{Stamp, StampedBy};
 use crate::client_log::{Outcome, Service};
-use crate::packet::{HEADER_LENGTH, Packet};
+use crate::packet::{HEADER_LENGTH, LONGEST_PACKET, Packet};
 use crate::server;
 use crate::time::Moment;
 
 /// Room for the longest answer: the header, and behind it the longest MAC (key number and 64 bytes).
-pub const LONGEST_ANSWER: usize = HEADER_LENGTH + 68;
+pub const LONGEST_ANSWER: usize = LONGEST_PACKET;
 
 /// Who took the timestamps of what was served, for `serverstats`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +18,7 @@ pub(super) struct Served {
     pub(super) kernel_received: u64,
     pub(super) daemon_received: u64,
     pub(super) daemon_sent: u64,
+    pub(super) authenticated: u64,
 }
 
 impl Engine {
@@ -35,9 +36,11 @@ impl Engine {
             return None;
         }
         let packet = Packet::parse(bytes).ok()?;
-        let length = self.answer_packet(now, received, &packet, answer)?;
+        let key = self.key_of(&packet, bytes)?;
+        let length = self.answer_packet(now, received, &packet, key, answer)?;
         self.clients.hit(Service::Ntp, from.ip(), now.mono, Outcome::Answered);
         self.served.daemon_sent += 1;
+        self.served.authenticated += u64::from(key.is_some());
         match received.by {
             StampedBy::Daemon => self.served.daemon_received += 1,
             StampedBy::Kernel => self.served.kernel_received += 1,
@@ -45,14 +48,13 @@ impl Engine {
         Some(length)
     }
 
-    /// Here a parsed request becomes the bytes of an answer, and here authentication goes: a request with a MAC is
-    /// verified before [`server::answer`] (which refuses what it cannot vouch for), and the answer's own MAC follows the
-    /// header in `answer` and counts in the length.
+    /// Here a parsed and verified request becomes the bytes of an answer, signed with the request's own key.
     fn answer_packet(
         &self,
         now: Moment,
         received: Stamp,
         packet: &Packet,
+        key: Option<u32>,
         answer: &mut [u8; LONGEST_ANSWER],
     ) -> Option<usize> {
         let moments = server::Moments {
@@ -61,8 +63,11 @@ impl Engine {
             transmit: self.ntp_time(now.wall),
             precision: self.precision,
         };
-        let header = server::answer(packet, &self.reference, moments)?;
+        let header = server::answer(&packet.header, &self.reference, moments)?;
         answer.first_chunk_mut::<HEADER_LENGTH>()?.copy_from_slice(&header.to_bytes());
-        Some(HEADER_LENGTH)
+        match key {
+            None => Some(HEADER_LENGTH),
+            Some(key) => self.keys.sign(key, header.version, answer, HEADER_LENGTH),
+        }
     }
 }

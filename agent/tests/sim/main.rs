@@ -372,3 +372,54 @@ fn no_datagram_from_anywhere_panics_or_moves_the_clock() {
     assert!(world.error(client).abs() < 1e-3, "{}", world.error(client));
     assert!(world.steps(client).is_empty());
 }
+
+const SERVER_KEYS: &str = "7 SHA256 ASCII:between-these-two\n8 AES128 HEX:0123456789ABCDEF0123456789ABCDEF\n";
+
+#[test]
+fn a_source_with_a_key_is_believed_only_with_that_very_key() {
+    // The client's key 7, its option, and whether that works out.
+    for (keys, options, stratum) in [
+        (SERVER_KEYS, "key 7", 2),
+        (SERVER_KEYS, "key 7 version 4", 2),
+        (SERVER_KEYS, "key 8", 2),
+        ("7 SHA256 ASCII:a-guess", "key 7", 0),
+        ("9 SHA256 ASCII:between-these-two", "key 9", 0),
+        ("", "key 7", 0),
+    ] {
+        let mut world = World::new(50);
+        world.add(Machine { keys: SERVER_KEYS, ..Machine::PERFECT }, TRUE_TIME);
+        let client =
+            world.add(Machine { keys, ..Machine::USUAL }, &format!("server 10.0.0.1 iburst {options}"));
+        world.run(60.0);
+        assert_eq!(world.tracking(client).stratum, stratum, "{keys} {options}");
+        assert_eq!(world.sent(client) == 0, keys.is_empty(), "without the key nothing is asked");
+    }
+}
+
+#[test]
+fn a_changed_reply_and_one_without_its_mac_are_dropped_by_a_source_with_a_key() {
+    let changes: [fn(&mut [u8]); 2] = [|reply| reply[43] ^= 1, |reply| reply[52..].fill(0)];
+    for change in changes {
+        let mut world = World::new(51);
+        let server = world.add(Machine { keys: SERVER_KEYS, ..Machine::PERFECT }, TRUE_TIME);
+        world.lies(server, change);
+        let client =
+            world.add(Machine { keys: SERVER_KEYS, ..Machine::USUAL }, "server 10.0.0.1 iburst key 8");
+        world.run(60.0);
+        assert_eq!(world.tracking(client).stratum, 0);
+        let why = "reply from 10.0.0.1:123 not used: not signed with the key that the source shares with us";
+        assert!(world.whole_log(client).iter().any(|line| line == why), "{:?}", world.whole_log(client));
+    }
+}
+
+#[test]
+fn keys_that_are_missing_or_short_are_told() {
+    let mut world = World::new(52);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    let client = world
+        .add(Machine { keys: "5 tulip", ..Machine::USUAL }, "server 10.0.0.1 key 4\nserver 10.0.0.2 key 5");
+    assert_eq!(
+        world.log(client),
+        ["key 4 of 10.0.0.1 is in no key file: it is not asked", "key 5 of 10.0.0.2 is short: 40 bits"]
+    );
+}

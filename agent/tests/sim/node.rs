@@ -18,14 +18,16 @@ pub(crate) struct Machine {
     pub(crate) steered: bool,
     /// What the drift file holds.
     pub(crate) drift: Option<Drift>,
+    /// What the key file holds.
+    pub(crate) keys: &'static str,
 }
 
 impl Machine {
     pub(crate) const PERFECT: Self =
-        Self { ahead: 0.0, fast: Ppm(0.0), wander: 0.0, steered: true, drift: None };
+        Self { ahead: 0.0, fast: Ppm(0.0), wander: 0.0, steered: true, drift: None, keys: "" };
     /// 0.1 s and 100 ppm off.
     pub(crate) const USUAL: Self =
-        Self { ahead: 0.1, fast: Ppm(100.0), wander: 1e-9, steered: true, drift: None };
+        Self { ahead: 0.1, fast: Ppm(100.0), wander: 1e-9, steered: true, drift: None, keys: "" };
 }
 
 /// A machine in the world.

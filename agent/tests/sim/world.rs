@@ -10,6 +10,7 @@ use timefleet_agent::config;
 use timefleet_agent::engine::{
     Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Level, Setup, Stamp, StampedBy, Transport,
 };
+use timefleet_agent::keys;
 use timefleet_agent::luck::Luck;
 use timefleet_agent::report::ClockControl;
 use timefleet_agent::time::{Moment, Ppm, Seconds};
@@ -116,6 +117,7 @@ impl World {
             control,
             kernel_frequency: Ppm::ZERO,
             drift: machine.drift,
+            keys: keys::parse("keys", machine.keys).unwrap(),
             seed,
             precision: -25,
         };
@@ -198,6 +200,11 @@ impl World {
             .filter(|(level, _)| *level > Level::Debug)
             .map(|(_, text)| text.clone())
             .collect()
+    }
+
+    /// The same with what only `-d` shows.
+    pub(crate) fn whole_log(&self, node: usize) -> Vec<String> {
+        self.nodes[node].log.iter().map(|(_, text)| text.clone()).collect()
     }
 
     /// What the node answers is changed on its way out.
@@ -321,8 +328,8 @@ impl World {
                 let mut answer = [0; LONGEST_ANSWER];
                 let source = SocketAddr::new(address(from), 40_000);
                 let length = self.nodes[to].engine.handle_request(moment, source, stamp, &bytes, &mut answer);
-                if let Some(lie) = self.liars.get(&to) {
-                    lie(&mut answer);
+                if let (Some(lie), Some(length)) = (self.liars.get(&to), length) {
+                    lie(&mut answer[..length]);
                 }
                 if let Some(length) = length {
                     let reply =
@@ -398,7 +405,7 @@ impl World {
             }
             Action::SaveDrift(drift) => self.nodes[index].saved = Some(drift),
             Action::Log { level, text } => self.nodes[index].log.push((level, text)),
-            Action::Close { .. } => {}
+            Action::Close { .. } | Action::ReadKeys => {}
             Action::GiveUp { reason } => {
                 self.nodes[index].log.push((Level::Error, reason));
                 self.nodes[index].gave_up = true;

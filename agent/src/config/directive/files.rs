@@ -10,6 +10,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         draft.config.drift_file = Some(path(line)?);
         Ok(())
     }),
+    ("keyfile", |draft, line| {
+        draft.config.key_file = Some(path(line)?);
+        Ok(())
+    }),
     ("pidfile", |draft, line| {
         draft.config.pid_file = Some(path(line)?);
         Ok(())
