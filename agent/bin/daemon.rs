@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use timefleet_agent::engine::{
     Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Stamp, StampedBy, Standing, Transport,
 };
-use timefleet_agent::time::{Mono, Ppm, Seconds};
+use timefleet_agent::time::{Moment, Mono, Ppm, Seconds};
 
 use crate::clock::Clock;
 use crate::command_socket::CommandSocket;
@@ -17,6 +17,7 @@ use crate::drift_file;
 use crate::exchange::{Exchanges, Outgoing};
 use crate::kernel_clock::KernelClock;
 use crate::key_file;
+use crate::leap_file::LeapFile;
 use crate::listener::{Listener, Role};
 use crate::log::Log;
 use crate::resolver::Resolver;
@@ -41,6 +42,7 @@ pub(crate) struct Daemon {
     pub(crate) inbox: Inbox,
     pub(crate) drift_file: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) leap_file: Option<LeapFile>,
     /// What the clock's frequency goes back to at the end: one correction is no reason to change it.
     pub(crate) restore: Option<Ppm>,
     pub(crate) past: Past,
@@ -81,11 +83,20 @@ impl Daemon {
             self.engine.handle_resolved(self.clock.now(), lookup, answer);
         }
         let now = self.clock.now();
+        self.read_leaps(now);
         if self.engine.poll_timeout().is_some_and(|due| due <= now.mono) {
             self.engine.handle_timeout(now);
         }
         self.act();
         Ok(())
+    }
+
+    fn read_leaps(&mut self, now: Moment) {
+        match self.leap_file.as_mut().and_then(|file| file.poll(now.mono)) {
+            Some(Ok(list)) => self.engine.handle_leap_list(now, list),
+            Some(Err(error)) => self.log.warning(&error.to_string()),
+            None => {}
+        }
     }
 
     /// How the clock stands now.

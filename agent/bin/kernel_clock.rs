@@ -10,6 +10,8 @@ use timefleet_agent::time::{Ppm, Seconds};
 const NOMINAL_TICK_US: i64 = 10_000;
 /// The kernel lets a tick be this much shorter or longer: ±10 percent.
 const MAX_TICK_CHANGE_US: i64 = 1_000;
+/// Sets TAI-UTC (linux/timex.h; libc has no name for it).
+const ADJ_TAI: libc::c_uint = 0x80;
 /// One microsecond per tick.
 const PPM_PER_TICK: f64 = 100.0;
 /// `freq` counts in 2^-16 ppm.
@@ -61,6 +63,8 @@ impl KernelClock {
         if let Some(step) = wish.step {
             self::step(step)?;
         }
+        // A kernel or simulator without CLOCK_TAI takes none, and says so in what was done.
+        let tai_offset = wish.tai_offset.filter(|offset| set_tai_offset(*offset).is_ok());
         let speed = Speed::of(wish.frequency);
         let mut timex = blank();
         timex.modes = libc::ADJ_TICK | libc::ADJ_FREQUENCY | libc::ADJ_STATUS;
@@ -73,7 +77,7 @@ impl KernelClock {
             timex.esterror = microseconds(wish.estimated_error);
         }
         adjust(&mut timex)?;
-        Ok(Correction { frequency: Speed::from(&timex).ppm(), ..*wish })
+        Ok(Correction { frequency: Speed::from(&timex).ppm(), tai_offset, ..*wish })
     }
 
     /// Without `rtcsync` the kernel is never told that it is synchronised, or it would write the real-time clock.
@@ -143,6 +147,14 @@ fn take_over(frequency: Ppm) -> io::Result<()> {
     timex.tick = speed.tick as libc::c_long;
     timex.freq = speed.freq as libc::c_long;
     timex.status = libc::STA_UNSYNC;
+    adjust(&mut timex)
+}
+
+/// For readers of CLOCK_TAI.
+fn set_tai_offset(offset: i32) -> io::Result<()> {
+    let mut timex = blank();
+    timex.modes = ADJ_TAI;
+    timex.constant = libc::c_long::from(offset);
     adjust(&mut timex)
 }
 

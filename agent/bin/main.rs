@@ -12,6 +12,7 @@ mod files;
 mod host;
 mod kernel_clock;
 mod key_file;
+mod leap_file;
 mod listener;
 mod log;
 mod lookup;

@@ -24,6 +24,7 @@ use crate::datagram::Inbox;
 use crate::exchange::Exchanges;
 use crate::kernel_clock;
 use crate::key_file::{self, KeysError};
+use crate::leap_file::LeapFile;
 use crate::listener::{self, ListenError};
 use crate::log::Log;
 use crate::paths::{self, NoHome};
@@ -230,6 +231,7 @@ fn build(
         // A single correction has learned nothing about the frequency that is worth keeping.
         drift_file: drift_file.filter(|_| !options.once),
         key_file: config.key_file.clone(),
+        leap_file: config.leap_source.clone().map(|source| LeapFile::new(source, clock.mono())),
         restore: options.once.then_some(found.frequency),
         past: Past::default(),
     };

@@ -1,14 +1,30 @@
 //! Leap seconds: when an announcement can be true.
 
-use crate::time::Wall;
+use crate::report::Leap;
+use crate::time::{Seconds, Wall};
 
 const SECONDS_PER_DAY: i64 = 86_400;
+const NANOS_PER_DAY: i64 = SECONDS_PER_DAY * 1_000_000_000;
 
 /// True on the last day of June and of December (UTC): leap seconds were never inserted on any other, and a source that
 /// announces one today for tonight, on another day, is wrong.
 pub fn can_end_with_leap_second(now: Wall) -> bool {
     let days = now.parts().0.div_euclid(SECONDS_PER_DAY);
     matches!(month_and_day(days), (6, 30) | (12, 31))
+}
+
+/// The next midnight (UTC): where the leap second of today would be.
+pub fn next_midnight(now: Wall) -> Wall {
+    Wall((now.0.div_euclid(NANOS_PER_DAY) + 1).saturating_mul(NANOS_PER_DAY))
+}
+
+/// What the coming midnight does to UTC: an inserted second sets it back.
+pub fn change(leap: Leap) -> Seconds {
+    match leap {
+        Leap::InsertSecond => Seconds(-1.0),
+        Leap::DeleteSecond => Seconds(1.0),
+        Leap::Normal | Leap::NotSynchronised => Seconds::ZERO,
+    }
 }
 
 /// Month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
@@ -29,6 +45,13 @@ mod tests {
 
     fn day(unix: i64) -> bool {
         can_end_with_leap_second(Wall(unix * 1_000_000_000))
+    }
+
+    #[test]
+    fn midnight_is_the_end_of_the_day_also_before_1970() {
+        assert_eq!(next_midnight(Wall(0)), Wall(NANOS_PER_DAY));
+        assert_eq!(next_midnight(Wall(NANOS_PER_DAY - 1)), Wall(NANOS_PER_DAY));
+        assert_eq!(next_midnight(Wall(-1)), Wall(0));
     }
 
     #[test]

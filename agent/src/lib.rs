@@ -18,6 +18,7 @@ pub mod history;
 pub mod host;
 pub mod keys;
 pub mod leap;
+pub mod leap_list;
 pub mod luck;
 pub mod oscillator;
 pub mod packet;

@@ -18,7 +18,9 @@ impl std::ops::Sub for Free {
 }
 
 /// A jump of the clock below this may be a slow reading of two clocks, not a step.
-const STEP_NOISE: Seconds = Seconds(0.01);
+const STEP_NOISE: Seconds = Seconds(0.002);
+/// A difference within this part of what was applied is the correction itself, seen on a clock that it does not reach.
+const RATE_NOISE: f64 = 0.2;
 
 /// Knows what was done to the kernel's clock since the start.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub struct Oscillator {
     applied: Ppm,
     /// For noticing steps that others make.
     last: Moment,
+    /// Corrections reach the monotonic clock, too, as in every kernel; not so in some simulators.
+    runs_together: bool,
 }
 
 impl Oscillator {
@@ -44,6 +48,7 @@ impl Oscillator {
             lead_at_anchor: Seconds::ZERO,
             applied,
             last: now,
+            runs_together: true,
         }
     }
 
@@ -76,20 +81,41 @@ impl Oscillator {
         self.last = now;
     }
 
-    /// Looks whether somebody else stepped the clock (or the machine slept) since the last call; returns by how much.
+    /// UTC jumped by `utc` (a leap second), and the kernel's clock with it by `kernel`: all of it, or nothing. The
+    /// free-running scale jumps as UTC does, so that samples from before mean the same.
+    pub fn leapt(&mut self, utc: Seconds, kernel: Seconds) {
+        self.anchor = self.anchor + kernel;
+        self.lead_at_anchor += kernel - utc;
+    }
+
+    /// How far the clock jumped since the last look, by somebody else's hand or while the machine slept; `None` = it
+    /// did not. A jump stays until [`Oscillator::jumped`] or [`Oscillator::looked`] says what it was.
     ///
     /// The monotonic clock runs at the kernel clock's rate but never jumps, so a difference is a jump.
-    pub fn notice_step(&mut self, now: Moment) -> Option<Seconds> {
+    pub fn jump(&mut self, now: Moment) -> Option<Seconds> {
         let mono = now.mono - self.last.mono;
-        let wall = now.wall - self.last.wall;
-        let tolerance = STEP_NOISE + mono.abs() * (self.applied.ratio().abs() + 1e-3);
-        let jump = wall - mono;
+        let jump = (now.wall - self.last.wall) - mono;
+        let by_rate = mono * self.applied.ratio();
+        if jump.abs() > STEP_NOISE && (jump - by_rate).abs() < by_rate.abs() * RATE_NOISE {
+            self.runs_together = false;
+        }
+        let tolerance =
+            if self.runs_together { STEP_NOISE } else { STEP_NOISE + by_rate.abs() + mono.abs() * 1e-3 };
         if jump.abs() <= tolerance {
             self.last = now;
             return None;
         }
-        self.corrected(now, self.applied, jump);
         Some(jump)
+    }
+
+    /// The jump was an error of the clock.
+    pub fn jumped(&mut self, now: Moment, jump: Seconds) {
+        self.corrected(now, self.applied, jump);
+    }
+
+    /// The jump is accounted for.
+    pub fn looked(&mut self, now: Moment) {
+        self.last = now;
     }
 }
 
@@ -119,10 +145,39 @@ mod tests {
     #[test]
     fn a_step_by_somebody_else_is_noticed_once() {
         let mut oscillator = Oscillator::new(moment(0.0, 1000.0), Ppm::ZERO);
-        assert_eq!(oscillator.notice_step(moment(16.0, 1016.001)), None);
-        let jump = oscillator.notice_step(moment(32.0, 1062.001)).unwrap();
+        assert_eq!(oscillator.jump(moment(16.0, 1016.001)), None);
+        let jump = oscillator.jump(moment(32.0, 1062.001)).unwrap();
+        oscillator.jumped(moment(32.0, 1062.001), jump);
         assert!((jump.0 - 30.0).abs() < 1e-6);
         assert!((oscillator.lead(moment(32.0, 1062.001).wall).0 - 30.0).abs() < 1e-6);
-        assert_eq!(oscillator.notice_step(moment(48.0, 1078.001)), None);
+        assert_eq!(oscillator.jump(moment(48.0, 1078.001)), None);
+        let small = oscillator.jump(moment(64.0, 1094.006)).unwrap();
+        assert!((small.0 - 0.005).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_monotonic_clock_that_corrections_do_not_reach_is_no_reason_to_see_steps() {
+        let mut oscillator = Oscillator::new(moment(0.0, 1000.0), Ppm(80_000.0));
+        for look in 1..10 {
+            let mono = f64::from(look) * 16.0;
+            assert_eq!(oscillator.jump(moment(mono, 1000.0 + mono * 1.08)), None);
+        }
+        assert!(oscillator.jump(moment(160.0, 1000.0 + 160.0 * 1.08 + 5.0)).is_some());
+    }
+
+    #[test]
+    fn samples_mean_the_same_after_a_leap_second() {
+        let mut oscillator = Oscillator::new(moment(0.0, 1000.0), Ppm(50.0));
+        let before = Wall(1_010_000_000_000);
+        let (free, lead) = (oscillator.free(before), oscillator.lead(before));
+        let mut slewed = oscillator.clone();
+        oscillator.leapt(Seconds(-1.0), Seconds(-1.0));
+        // The kernel's clock went back: the same moment reads a second less.
+        assert_eq!(oscillator.free(before + Seconds(-1.0)), free);
+        assert_eq!(oscillator.lead(before + Seconds(-1.0)), lead);
+        // It did not: it is a second ahead now.
+        slewed.leapt(Seconds(-1.0), Seconds::ZERO);
+        assert_eq!(slewed.free(before), free);
+        assert_eq!(slewed.lead(before), lead + Seconds(1.0));
     }
 }

@@ -19,6 +19,8 @@ pub enum Reference {
         stratum: u8,
         /// Refreshed about once a minute, so that clients see a living server.
         reference_time: Wall,
+        /// By the list of leap seconds, if there is one.
+        leap: Leap,
     },
 }
 
@@ -49,8 +51,33 @@ impl Reference {
         match self {
             Self::Unsynchronised => Leap::NotSynchronised,
             Self::Source(source) => source.leap,
-            Self::Local { .. } => Leap::Normal,
+            Self::Local { leap, .. } => *leap,
         }
+    }
+
+    /// Something happened that may have cost `more` of the accuracy.
+    pub fn doubt(&mut self, more: Seconds) {
+        if let Self::Source(source) = self {
+            source.root_dispersion += more;
+        }
+    }
+
+    /// The leap second that is announced.
+    pub fn leap_second(&self) -> Leap {
+        match self.leap() {
+            Leap::NotSynchronised => Leap::Normal,
+            leap => leap,
+        }
+    }
+
+    /// Changes the leap second that is announced; false = it was that already, or there is nothing to announce it with.
+    pub fn announce(&mut self, announced: Leap) -> bool {
+        let leap = match self {
+            Self::Unsynchronised => return false,
+            Self::Source(source) => &mut source.leap,
+            Self::Local { leap, .. } => leap,
+        };
+        std::mem::replace(leap, announced) != announced
     }
 
     /// Stratum that is served; 0 = unsynchronised.

@@ -203,6 +203,18 @@ pub enum Leap {
     NotSynchronised,
 }
 
+impl Leap {
+    /// As chronyc writes it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::InsertSecond => "Insert second",
+            Self::DeleteSecond => "Delete second",
+            Self::NotSynchronised => "Not synchronised",
+        }
+    }
+}
+
 /// chronyc's `activity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {

@@ -3,6 +3,7 @@
 mod access;
 mod clock;
 mod files;
+pub(super) mod leap;
 mod local;
 mod selection;
 mod sockets;
@@ -18,10 +19,11 @@ type Directive = (&'static str, Read);
 type Read = fn(&mut Draft, &mut Line<'_>) -> Result<(), Wrong>;
 
 /// Every directive that is honoured, by topic.
-const TOPICS: [&[Directive]; 7] = [
+const TOPICS: [&[Directive]; 8] = [
     access::DIRECTIVES,
     clock::DIRECTIVES,
     files::DIRECTIVES,
+    leap::DIRECTIVES,
     local::DIRECTIVES,
     selection::DIRECTIVES,
     sockets::DIRECTIVES,

@@ -16,6 +16,7 @@ mod tests;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+pub use self::directive::leap::{LeapMode, LeapSource};
 pub use self::open_command::OpenCommand;
 use crate::time::{Ppm, Seconds};
 
@@ -52,6 +53,10 @@ pub struct Config {
     pub max_update_skew: Ppm,
     /// `maxclockerror`: how fast the clock may drift on its own beyond what was measured.
     pub max_clock_error: Ppm,
+    /// `leapsecmode`: what is done when a leap second comes.
+    pub leap_mode: LeapMode,
+    /// `leapseclist` or `leapsectz`: where leap seconds are known from besides the sources.
+    pub leap_source: Option<LeapSource>,
     /// `rtcsync`: let the kernel copy the time to the real-time clock every 11 minutes.
     pub rtc_sync: bool,
     /// `port`: where NTP is served; 0 serves nobody.
@@ -98,6 +103,8 @@ impl Default for Config {
             correction_time_ratio: 3.0,
             max_update_skew: Ppm(1000.0),
             max_clock_error: Ppm(1.0),
+            leap_mode: LeapMode::System,
+            leap_source: None,
             rtc_sync: false,
             port: 123,
             acquisition_port: None,

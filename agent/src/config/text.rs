@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::{
-    AccessRule, ClientLog, CommandSocket, Config, Family, Local, MakeStep, MaxChange, OpenCommand, Subnet,
-    Upstream, UpstreamKind,
+    AccessRule, ClientLog, CommandSocket, Config, Family, LeapMode, Local, MakeStep, MaxChange, OpenCommand,
+    Subnet, Upstream, UpstreamKind,
 };
 
 impl fmt::Display for Config {
@@ -53,6 +53,12 @@ impl Config {
         }
         if let Some(MaxChange { offset, start, ignore }) = self.max_change {
             writeln!(f, "maxchange {} {start} {}", offset.0, unlimited(ignore))?;
+        }
+        if self.leap_mode != LeapMode::default() {
+            writeln!(f, "leapsecmode {}", self.leap_mode)?;
+        }
+        if let Some(source) = &self.leap_source {
+            writeln!(f, "{source}")?;
         }
         if self.rtc_sync {
             writeln!(f, "rtcsync")?;

@@ -8,7 +8,6 @@ pub(super) fn reason(directive: &str) -> Option<&'static str> {
 
 const DEVICES: &str = "sockets are bound to addresses, not to interfaces";
 const HARDWARE_TIMESTAMPS: &str = "only the kernel's timestamps are used";
-const LEAP_SECONDS: &str = "leap seconds are learned from the sources";
 const LOG_FILES: &str =
     "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
 const NTS: &str = "NTS is not implemented";
@@ -36,9 +35,6 @@ const REASONS: &[(&str, &str)] = &[
     ("hwtstimeout", HARDWARE_TIMESTAMPS),
     ("include", ONE_FILE),
     ("initstepslew", "it is deprecated; write 'makestep' and 'server … iburst'"),
-    ("leapseclist", LEAP_SECONDS),
-    ("leapsecmode", "leap seconds are left to the kernel"),
-    ("leapsectz", LEAP_SECONDS),
     ("lock_all", UNIT),
     ("log", LOG_FILES),
     ("logbanner", LOG_FILES),

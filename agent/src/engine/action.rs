@@ -119,8 +119,10 @@ pub struct Correction {
     pub frequency: Ppm,
     /// Add this to the clock at once.
     pub step: Option<Seconds>,
-    /// For the kernel's status word: leap second ahead, or not synchronised.
+    /// For the kernel's status word: a leap second that it shall make, or not synchronised.
     pub leap: Leap,
+    /// TAI minus UTC, where it is known: for those who read CLOCK_TAI.
+    pub tai_offset: Option<i32>,
     /// For the kernel's status word (`rtcsync`): the largest error of the clock.
     pub max_error: Seconds,
     /// For the kernel's status word: the estimated error.

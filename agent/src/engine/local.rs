@@ -23,7 +23,11 @@ impl Engine {
         if !matches!(self.reference, Reference::Local { .. }) {
             self.log(Level::Info, format!("no source: serving the local clock as stratum {}", local.stratum));
         }
-        self.reference = Reference::Local { stratum: local.stratum, reference_time: self.ntp_time(now.wall) };
+        self.reference = Reference::Local {
+            stratum: local.stratum,
+            reference_time: self.ntp_time(now.wall),
+            leap: self.reference.leap_second(),
+        };
         self.local_refresh = now.mono + LOCAL_REFRESH;
     }
 

@@ -8,6 +8,7 @@ mod authentication;
 mod desk;
 mod drift;
 mod judging;
+mod leaping;
 mod local;
 mod model;
 mod names;
@@ -19,6 +20,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
+use self::leaping::Leaping;
 use self::model::Model;
 use self::names::Name;
 pub use self::serving::LONGEST_ANSWER;
@@ -57,6 +59,9 @@ pub struct Engine {
     reference: Reference,
     updates: Updates,
     slew_until: Option<Mono>,
+    /// Frequency correction that the kernel was last told, slewing included.
+    wished: Ppm,
+    leaping: Leaping,
     local_refresh: Mono,
     next_drift: Mono,
     next_look: Mono,
@@ -136,6 +141,8 @@ impl Engine {
             reference: Reference::Unsynchronised,
             updates: Updates::default(),
             slew_until: None,
+            wished: applied,
+            leaping: Leaping::default(),
             local_refresh: now.mono,
             next_drift: now.mono + Seconds(60.0),
             next_look: now.mono,
@@ -167,10 +174,12 @@ impl Engine {
     /// A learned frequency is used from the first second on.
     fn start_frequency(&mut self, drift: Option<Drift>) {
         if drift.is_some() && self.is_steered() {
+            self.wished = Ppm::from_ratio(self.prior.mean);
             self.actions.push_back(Action::Correct(Correction {
-                frequency: Ppm::from_ratio(self.prior.mean),
+                frequency: self.wished,
                 step: None,
                 leap: self.reference.leap(),
+                tai_offset: None,
                 max_error: Seconds(16.0),
                 estimated_error: Seconds(16.0),
             }));
@@ -180,6 +189,7 @@ impl Engine {
     /// Something is due; safe to call at any time.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.notice_step(now);
+        self.watch_leap(now);
         self.look_up(now);
         for index in 0..self.sources.len() {
             self.expire(now, index);
@@ -254,6 +264,7 @@ impl Engine {
         bytes: &[u8],
     ) {
         self.notice_step(now);
+        let is_leap_close = self.is_leap_close(now);
         let context = Context {
             oscillator: &self.oscillator.clone(),
             prior: self.prior,
@@ -263,6 +274,12 @@ impl Engine {
         };
         let Some((index, association)) = self.source_of(exchange) else { return };
         if association.address != from {
+            return;
+        }
+        if is_leap_close {
+            association.send_failed(exchange);
+            self.actions.push_back(Action::Close { exchange });
+            self.log(Level::Debug, format!("reply from {from} not used: a leap second is near"));
             return;
         }
         let result = association.receive(&Arrival { exchange, local, stamp: received, bytes }, &context);
@@ -314,7 +331,7 @@ impl Engine {
     /// When [`Engine::handle_timeout`] wants to be called; `None` = never.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let sources = self.sources.iter().filter_map(|source| source.association.as_ref()?.timeout());
-        let others = [self.next_lookup(), self.slew_until, self.next_refresh()];
+        let others = [self.next_lookup(), self.slew_until, self.next_refresh(), self.leaping.due()];
         let drift = self.drift().map(|_| self.next_drift);
         sources.chain(others.into_iter().flatten()).chain(drift).chain([self.next_look]).min()
     }

@@ -13,6 +13,8 @@ const REACHED: Seconds = Seconds(1e-6);
 
 /// The clock is held against the one that never steps at least this often.
 const LOOK_INTERVAL: Seconds = Seconds(16.0);
+/// A shorter jump of the clock is somebody's step; a longer one may be a sleep, after which the clock is right.
+const SHORTEST_SLEEP: Seconds = Seconds(1.0);
 /// After a step larger than this, sums of seconds no longer hold nanoseconds: samples start anew.
 const PRECISION_LIMIT: Seconds = Seconds(1e5);
 
@@ -42,10 +44,21 @@ impl Engine {
     }
 
     pub(super) fn correct(&mut self, step: Option<Seconds>, slew: Ppm, now: Moment) {
+        self.wished = self.base_frequency() + slew;
+        self.push_correction(step, now);
+    }
+
+    /// News for the kernel's status word; the clock runs on as it does.
+    pub(super) fn tell_kernel(&mut self, now: Moment) {
+        self.push_correction(None, now);
+    }
+
+    fn push_correction(&mut self, step: Option<Seconds>, now: Moment) {
         let correction = Correction {
-            frequency: self.base_frequency() + slew,
+            frequency: self.wished,
             step,
-            leap: self.reference.leap(),
+            leap: self.kernel_leap(),
+            tai_offset: self.tai_offset(now),
             max_error: self.reference.root_distance(now.mono),
             estimated_error: self.updates.rms_offset,
         };
@@ -88,12 +101,30 @@ impl Engine {
     /// Somebody else moved the clock, or the machine slept: nobody knows what time it is until the sources say so.
     pub(super) fn notice_step(&mut self, now: Moment) {
         self.next_look = now.mono + LOOK_INTERVAL;
-        let Some(jump) = self.oscillator.notice_step(now) else { return };
+        let Some(jump) = self.oscillator.jump(now) else { return };
+        if self.is_leap(now, jump) {
+            return;
+        }
+        self.oscillator.jumped(now, jump);
+        if jump.abs() < SHORTEST_SLEEP && self.model.is_some() {
+            self.undo_jump(now, jump);
+            return;
+        }
         self.log(Level::Warning, format!("the system clock jumped by {jump}, not by us: measuring anew"));
         self.reference = Reference::Unsynchronised;
         self.selected = None;
         self.has_begun = false;
         self.start_anew(now);
+    }
+
+    /// No machine sleeps that short: somebody moved the clock by so much, and it is moved back.
+    fn undo_jump(&mut self, now: Moment, jump: Seconds) {
+        self.log(Level::Warning, format!("the system clock jumped by {jump}, not by us: it is moved back"));
+        self.reference.doubt(jump.abs());
+        if self.is_steered() {
+            let slew = self.discipline.slew(self.correction(now.wall), Seconds::ZERO, Seconds::ZERO);
+            self.start_slew(now, slew);
+        }
     }
 
     /// Forgets offsets, keeps the frequency.
@@ -103,11 +134,16 @@ impl Engine {
         let (free, lead) = (self.oscillator.free(now.wall), self.oscillator.lead(now.wall));
         self.model = self.model.map(|model| model.through(free, lead));
         self.slew_until = None;
-        for association in self.sources.iter_mut().filter_map(|source| source.association.as_mut()) {
-            association.reset_samples(now.mono);
-        }
+        self.forget_samples(now);
         if self.is_steered() && self.model.is_some() {
             self.correct(None, Ppm::ZERO, now);
+        }
+    }
+
+    /// All sources are measured anew.
+    pub(super) fn forget_samples(&mut self, now: Moment) {
+        for association in self.sources.iter_mut().filter_map(|source| source.association.as_mut()) {
+            association.reset_samples(now.mono);
         }
     }
 

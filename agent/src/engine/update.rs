@@ -3,9 +3,7 @@
 use super::Engine;
 use super::action::{Action, Level};
 use crate::discipline::Decision;
-use crate::leap;
 use crate::reference::{Reference, SourceReference};
-use crate::report::Leap;
 use crate::time::{Moment, Mono, Seconds};
 
 /// What `tracking` says of the last clock updates.
@@ -58,30 +56,15 @@ impl Engine {
         self.reference = Reference::Source(SourceReference {
             address,
             stratum: newest.stratum.saturating_add(1),
-            leap: self.leap(now),
+            leap: self.reference.leap_second(),
             at: now.mono,
             reference_time: self.ntp_time(now.wall),
             root_delay: newest.root_delay + shortest,
             root_dispersion: newest.root_dispersion + newest.dispersion + deviation,
             dispersion_rate: fresh.skew + self.config.max_clock_error.ratio(),
         });
+        self.watch_leap(now);
         self.steer(now, decision);
-    }
-
-    /// A leap second is believed on a day that can have one, when most of the combined sources announce it.
-    fn leap(&self, now: Moment) -> Leap {
-        if !leap::can_end_with_leap_second(self.ntp_time(now.wall)) {
-            return Leap::Normal;
-        }
-        let announced: Vec<Leap> = self
-            .combined
-            .iter()
-            .filter_map(|(index, _)| {
-                Some(self.sources.get(*index)?.association.as_ref()?.history().newest()?.leap)
-            })
-            .collect();
-        let most = |leap: Leap| announced.iter().filter(|one| **one == leap).count() * 2 > announced.len();
-        [Leap::InsertSecond, Leap::DeleteSecond].into_iter().find(|leap| most(*leap)).unwrap_or(Leap::Normal)
     }
 
     /// As long as each error is smaller than the one before, the clock is still settling and its mean is the last one:

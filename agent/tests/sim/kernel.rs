@@ -33,6 +33,8 @@ pub(crate) struct Kernel {
     has_leapt: bool,
     /// Left out in containers and by some hypervisors.
     pub(crate) makes_leaps: bool,
+    /// TAI minus UTC, as it was told.
+    pub(crate) tai_offset: Option<i32>,
 }
 
 impl Kernel {
@@ -49,6 +51,7 @@ impl Kernel {
             leap: Leap::Normal,
             has_leapt: false,
             makes_leaps: true,
+            tai_offset: None,
         }
     }
 
@@ -57,10 +60,10 @@ impl Kernel {
         while self.at < now {
             let next = if self.wander > 0.0 { now.min(self.at + SECOND) } else { now };
             let elapsed = (next - self.at) as f64 / 1e9;
-            let before = self.wall().0.div_euclid(DAY);
+            let before = self.leap_day();
             self.gained += elapsed * ((1.0 + self.oscillator) * (1.0 + self.correction) - 1.0);
             self.at = next;
-            if self.wall().0.div_euclid(DAY) != before {
+            if self.leap_day() != before {
                 self.pass_midnight();
             }
             if self.wander > 0.0 {
@@ -69,6 +72,12 @@ impl Kernel {
             }
         }
         Moment { mono: self.mono(), wall: self.wall() }
+    }
+
+    /// Changes where the coming leap second is: a deleted one is the last of its day.
+    fn leap_day(&self) -> i64 {
+        let early = if self.leap == Leap::DeleteSecond { SECOND } else { 0 };
+        (self.wall().0 + early).div_euclid(DAY)
     }
 
     fn pass_midnight(&mut self) {
@@ -118,6 +127,7 @@ impl Kernel {
     pub(crate) fn correct(&mut self, correction: &Correction) {
         self.correction = correction.frequency.ratio();
         self.step(correction.step.unwrap_or_default());
+        self.tai_offset = correction.tai_offset.or(self.tai_offset);
         self.has_leapt &= correction.leap == self.leap;
         self.leap = correction.leap;
     }

@@ -5,6 +5,8 @@ mod era;
 #[cfg(test)]
 mod kernel;
 #[cfg(test)]
+mod leaps;
+#[cfg(test)]
 mod link;
 #[cfg(test)]
 mod network;

@@ -11,9 +11,11 @@ use timefleet_agent::engine::{
     Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Level, Setup, Stamp, StampedBy, Transport,
 };
 use timefleet_agent::keys;
+use timefleet_agent::leap_list::LeapList;
 use timefleet_agent::luck::Luck;
-use timefleet_agent::report::ClockControl;
-use timefleet_agent::time::{Moment, Ppm, Seconds};
+use timefleet_agent::packet::{Header, Packet};
+use timefleet_agent::report::{ClockControl, Leap};
+use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds};
 
 use crate::kernel::Kernel;
 use crate::link::Link;
@@ -91,6 +93,13 @@ impl World {
         self
     }
 
+    /// UTC has a leap second so many seconds after the beginning.
+    pub(crate) fn leap_second(mut self, after: i64, leap: Leap) -> Self {
+        let back = if leap == Leap::InsertSecond { 1.0 } else { -1.0 };
+        self.leap = Some((after * 1_000_000_000, back));
+        self
+    }
+
     /// The way from one node to another; the way back stays as it was.
     pub(crate) fn way(&mut self, from: usize, to: usize, link: Link) {
         self.links.insert((from, to), link);
@@ -111,6 +120,7 @@ impl World {
         } else {
             ClockControl::LeftAlone { reason: "told so by -x".to_owned() }
         };
+        let knows_leaps = config.leap_source.is_some();
         let setup = Setup {
             config,
             family: None,
@@ -137,6 +147,10 @@ impl World {
             log: Vec::new(),
             gave_up: false,
         });
+        if knows_leaps {
+            let list = LeapList::parse(include_str!("../leap/fiction.list")).unwrap();
+            self.nodes[index].engine.handle_leap_list(moment, list);
+        }
         self.settle(index);
         index
     }
@@ -178,6 +192,19 @@ impl World {
         self.advance(node);
         let leapt = self.leap.filter(|(at, _)| *at <= self.now).map_or(0.0, |(_, back)| back);
         self.nodes[node].kernel.ahead() + leapt
+    }
+
+    /// Seconds that the time served by the node is ahead of true time.
+    pub(crate) fn served_error(&mut self, node: usize) -> f64 {
+        let moment = self.advance(node);
+        let stamp = Stamp { wall: moment.wall, by: StampedBy::Daemon };
+        let request = Header::request(4, 6, NtpTimestamp(1)).to_bytes();
+        let from = SocketAddr::new(address(250), 4000);
+        let mut answer = [0; LONGEST_ANSWER];
+        let engine = &mut self.nodes[node].engine;
+        let length = engine.handle_request(moment, from, stamp, &request, &mut answer).unwrap();
+        let served = Packet::parse(&answer[..length]).unwrap().header.transmit.near(moment.wall);
+        self.error(node) + (served - moment.wall).0
     }
 
     /// The steps made by the node itself.
@@ -233,6 +260,11 @@ impl World {
         self.advance(node);
         self.nodes[node].asleep_until = self.now + (seconds * 1e9) as i64;
         self.push(self.nodes[node].asleep_until, Event::Wake(node));
+    }
+
+    /// The node's kernel clock.
+    pub(crate) fn kernel(&mut self, node: usize) -> &mut Kernel {
+        &mut self.nodes[node].kernel
     }
 
     /// The node's agent has ended because it could not go on.

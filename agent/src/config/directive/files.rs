@@ -20,7 +20,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     }),
 ];
 
-fn path(line: &mut Line<'_>) -> Result<PathBuf, Wrong> {
+pub(super) fn path(line: &mut Line<'_>) -> Result<PathBuf, Wrong> {
     let word = line.need("the path of a file")?;
     checked_path(word)
 }
