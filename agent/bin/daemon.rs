@@ -119,6 +119,9 @@ impl Daemon {
                 | Action::Close { .. }
                 | Action::Resolve { .. }
                 | Action::ReadKeys
+                | Action::LookForRoute { .. }
+                | Action::ReloadSources
+                | Action::CycleLogs
                 | Action::GiveUp { .. } => {}
             }
         }
@@ -149,6 +152,12 @@ impl Daemon {
             Action::Correct(wish) => self.correct(&wish),
             Action::SaveDrift(drift) => self.save_drift(drift),
             Action::ReadKeys => self.read_keys(),
+            Action::LookForRoute { to } => {
+                let found = self.exchanges.has_route(to);
+                self.engine.handle_route(self.clock.now(), to, found);
+            }
+            // There are no files of sources and no log files of its own: nothing to read, nothing to open.
+            Action::ReloadSources | Action::CycleLogs => {}
             Action::Log { level, text } => self.log.write(level, &text),
             Action::GiveUp { reason } => self.past.gave_up = Some(reason),
         }

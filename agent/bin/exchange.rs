@@ -79,6 +79,18 @@ impl Exchanges {
         Ok(())
     }
 
+    /// Could a request leave for this address? Asks the routing table by connecting; nothing is sent.
+    pub(crate) fn has_route(&self, to: SocketAddr) -> bool {
+        let family = Family::of(to.ip());
+        let connected = socket::udp(family).and_then(|fd| {
+            if let Some(local) = self.local(family) {
+                socket::bind_to(&fd, SocketAddr::new(local.ip(), 0))?;
+            }
+            socket::connect_to(&fd, to)
+        });
+        connected.is_ok()
+    }
+
     /// `bindacqaddress` and `acquisitionport`; `None` leaves both to the kernel.
     fn local(&self, family: Family) -> Option<SocketAddr> {
         let address = self.addresses.iter().copied().find(|address| Family::of(*address) == family);

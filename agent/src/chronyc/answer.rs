@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::desk::{Asker, Desk, SourceOption, Table};
+use super::desk::{Asker, Desk, Manual, SourceOption, Table};
 use super::open;
 use super::reply::VERSION;
 use super::request::{LONG_NTP_DATA, LONG_SERVER_STATS, REQUEST};
 use super::wire::{
     AddSource, Address, CLIENTS_PER_PAGE, Class, ClientsPage, LONGEST_REQUEST, Local2, Local3, MakeStepRule,
-    ManualSamples, Name, Network, REPLY_HEADER, Reply, Request, RequestHeader, SelectOptions, Status,
+    Name, Network, REPLY_HEADER, Reply, Request, RequestHeader, SelectOptions, Status,
 };
 use crate::config::{AccessRule, Local, Subnet};
 
@@ -99,8 +99,11 @@ fn carry_out(desk: &mut impl Desk, request: Request, length: usize) -> (Status, 
                 None => return (Status::Inactive, Reply::Null),
             }
         }
-        // No time was ever typed in, since nobody can: a true, empty list.
-        Request::ManualList => Some(Reply::ManualSamples(ManualSamples::default())),
+        Request::ManualList => Some(Reply::ManualSamples(desk.manual_samples())),
+        Request::SetTime(time) => match desk.set_time(time) {
+            Ok(found) => Some(Reply::ManualTimestamp(found)),
+            Err(status) => return (status, Reply::Null),
+        },
         other => return (command(desk, other), Reply::Null),
     };
     reply.map_or((Status::NoSuchSource, Reply::Null), |reply| (Status::Success, reply))
@@ -184,7 +187,7 @@ fn source_command(desk: &mut impl Desk, request: Request) -> Status {
         Request::ModifyPollTarget(change) => (change.address, SourceOption::PollTarget(change.value)),
         Request::ModifyOffset(change) => (change.address, SourceOption::Offset(change.offset)),
         Request::ModifySelectOptions(options) => (options.address, selection_of(options)),
-        other => return without(&other),
+        other => return manual_command(desk, &other),
     };
     // Unspecified means "the reference clock with this reference ID", and there are none.
     if address == Address::Unspecified {
@@ -193,15 +196,26 @@ fn source_command(desk: &mut impl Desk, request: Request) -> Status {
     desk.set_source_option(address, option)
 }
 
+/// Times that are typed in.
+fn manual_command(desk: &mut impl Desk, request: &Request) -> Status {
+    match request {
+        Request::Manual(0) => desk.set_manual(Manual::Off),
+        Request::Manual(1) => desk.set_manual(Manual::On),
+        Request::Manual(2) => desk.set_manual(Manual::Reset),
+        Request::ManualDelete(index) => match u32::try_from(*index) {
+            Ok(index) => desk.delete_manual_sample(index),
+            Err(_) => Status::BadSample,
+        },
+        other => without(other),
+    }
+}
+
 /// Facilities of chronyd that this daemon has not.
 fn without(request: &Request) -> Status {
     match request {
         Request::RtcReport | Request::WriteRtc | Request::TrimRtc => Status::NoRtc,
-        Request::Manual(0..=2) | Request::SetTime(_) | Request::Smoothing | Request::SmoothTime(0 | 1) => {
-            Status::NotEnabled
-        }
+        Request::Smoothing | Request::SmoothTime(0 | 1) => Status::NotEnabled,
         Request::Manual(_) | Request::SmoothTime(_) => Status::Invalid,
-        Request::ManualDelete(_) => Status::BadSample,
         _ => Status::Failed,
     }
 }

@@ -230,6 +230,8 @@ body! {
 impl AddSource {
     /// Not `offline`.
     pub const FLAG_ONLINE: u32 = 0x1;
+    /// `auto_offline`.
+    pub const FLAG_AUTO_OFFLINE: u32 = 0x2;
     /// `iburst`.
     pub const FLAG_IBURST: u32 = 0x4;
     /// `prefer`.
@@ -240,6 +242,16 @@ impl AddSource {
     pub const FLAG_TRUST: u32 = 0x20;
     /// `require`.
     pub const FLAG_REQUIRE: u32 = 0x40;
+    /// `xleave`.
+    pub const FLAG_INTERLEAVED: u32 = 0x80;
+    /// `burst`.
+    pub const FLAG_BURST: u32 = 0x100;
+    /// `nts`.
+    pub const FLAG_NTS: u32 = 0x200;
+    /// `copy`.
+    pub const FLAG_COPY: u32 = 0x400;
+    /// `extfield F323` and `extfield F324`.
+    pub const FLAGS_EXTENSION: u32 = 0x1800;
     /// `ipv4`.
     pub const FLAG_IPV4: u32 = 0x2000;
     /// `ipv6`.

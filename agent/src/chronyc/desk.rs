@@ -57,6 +57,17 @@ pub enum SourceOption {
     },
 }
 
+/// MANUAL: what becomes of times that are typed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manual {
+    /// They are refused.
+    Off,
+    /// They are taken.
+    On,
+    /// Those taken so far are forgotten.
+    Reset,
+}
+
 /// The daemon as chronyc sees it. Values go out as [`wire`] bodies, so that asking and answering share one set of
 /// types; `None` from a numbered question means "no such source" (status 4). Commands that a daemon does not have
 /// keep their default, which tells so.
@@ -157,5 +168,21 @@ pub trait Desk {
     /// REKEY: read the keys again.
     fn rekey(&mut self) -> Status {
         Status::Failed
+    }
+    /// MANUAL.
+    fn set_manual(&mut self, _manual: Manual) -> Status {
+        Status::NotEnabled
+    }
+    /// SETTIME: the true time is typed in.
+    fn set_time(&mut self, _time: wire::Time) -> Result<wire::ManualTimestamp, Status> {
+        Err(Status::NotEnabled)
+    }
+    /// MANUAL_LIST: the times that were typed in.
+    fn manual_samples(&self) -> wire::ManualSamples {
+        wire::ManualSamples::default()
+    }
+    /// MANUAL_DELETE: forget one of them.
+    fn delete_manual_sample(&mut self, _index: u32) -> Status {
+        Status::BadSample
     }
 }

@@ -20,6 +20,7 @@ impl Draft {
     pub(super) fn finish(self) -> Config {
         let mut config = self.config;
         config.local = self.local.map(|(local, _)| local);
+        (config.min_samples, config.max_samples) = (self.min_samples, self.max_samples);
         config.upstreams = self
             .upstreams
             .into_iter()

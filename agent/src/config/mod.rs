@@ -83,6 +83,10 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// `opencommands`: the reports that hosts may read over UDP.
     pub open_commands: Vec<OpenCommand>,
+    /// `minsamples` as a directive, for sources that are added while running.
+    pub min_samples: Option<u32>,
+    /// `maxsamples` as a directive, for sources that are added while running.
+    pub max_samples: Option<u32>,
 }
 
 impl Default for Config {
@@ -118,6 +122,8 @@ impl Default for Config {
             client_log: ClientLog::default(),
             key_file: None,
             open_commands: OpenCommand::USUAL.to_vec(),
+            min_samples: None,
+            max_samples: None,
         }
     }
 }

@@ -82,6 +82,15 @@ pub enum Action {
     Correct(Correction),
     /// Read the key file again, then call [`super::Engine::handle_keys`].
     ReadKeys,
+    /// Find out whether there is a route to this address, answer with [`super::Engine::handle_route`].
+    LookForRoute {
+        /// Whom nobody need ask for that.
+        to: SocketAddr,
+    },
+    /// Read the files of sources (`sourcedir`) again, answer with [`super::Engine::handle_file_sources`].
+    ReloadSources,
+    /// Open the log files anew: somebody has moved them away.
+    CycleLogs,
     /// Write the drift file.
     SaveDrift(Drift),
     /// Write a line to the log.

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use super::{Action, Engine, Level, Source, Transport};
 use crate::association::{Association, StampedBy};
 use crate::chronyc;
-use crate::chronyc::desk::{Asker, Desk, Table};
+use crate::chronyc::desk::{Asker, Desk, SourceOption, Table};
 use crate::chronyc::wire::{self, Address};
 use crate::client_log::{Outcome, Service};
-use crate::config::{AccessRule, MakeStep, OpenCommand};
+use crate::config::{AccessRule, Local, MakeStep, OpenCommand};
 use crate::history::Sample;
 use crate::packet::{Mode, RefId, leap_bits};
 use crate::reference::Reference;
@@ -339,19 +339,26 @@ impl Desk for EngineDesk<'_> {
     }
 
     fn set_online(&mut self, online: bool, sources: wire::SourceMatch) -> u32 {
-        let now = self.now.mono;
-        self.for_each_match(sources, |association| {
-            if online {
-                association.go_online(now);
-            } else {
-                association.online = false;
-            }
-        })
+        let matched = self.places(sources);
+        for place in &matched {
+            self.engine.switch(*place, online, self.now);
+        }
+        if online {
+            self.engine.look_up_missing(self.now);
+            self.engine.look_up(self.now);
+        }
+        u32::try_from(matched.len()).unwrap_or(u32::MAX)
     }
 
     fn burst(&mut self, sources: wire::SourceMatch, good: u32, total: u32) -> u32 {
-        let now = self.now.mono;
-        self.for_each_match(sources, |association| association.start_burst(now, good, total))
+        let matched = self.places(sources);
+        for place in &matched {
+            let source = self.engine.sources.get_mut(*place);
+            if let Some(association) = source.and_then(|source| source.association.as_mut()) {
+                association.start_burst(self.now.mono, good, total);
+            }
+        }
+        u32::try_from(matched.len()).unwrap_or(u32::MAX)
     }
 
     fn rekey(&mut self) -> wire::Status {
@@ -361,6 +368,7 @@ impl Desk for EngineDesk<'_> {
 
     fn refresh(&mut self) {
         self.engine.look_up_again(self.now);
+        self.engine.look_up(self.now);
     }
 
     fn reselect(&mut self) {
@@ -380,20 +388,77 @@ impl Desk for EngineDesk<'_> {
         }
         wire::Status::Success
     }
+
+    fn set_source_option(&mut self, source: Address, option: SourceOption) -> wire::Status {
+        let Some(place) = self.position_of(source) else { return wire::Status::NoSuchSource };
+        self.engine.set_option(place, option, self.now);
+        wire::Status::Success
+    }
+
+    fn add_source(&mut self, source: &wire::AddSource) -> wire::Status {
+        match source.name.text() {
+            Some(name) => self.engine.add_described(source, name, self.now),
+            None => wire::Status::InvalidName,
+        }
+    }
+
+    fn delete_source(&mut self, source: Address) -> wire::Status {
+        let Some(place) = self.position_of(source) else { return wire::Status::NoSuchSource };
+        self.engine.delete_source(place, self.now);
+        wire::Status::Success
+    }
+
+    fn set_local(&mut self, local: Option<Local>) -> wire::Status {
+        self.engine.set_local(local, self.now);
+        wire::Status::Success
+    }
+
+    fn set_max_update_skew(&mut self, skew: Ppm) -> wire::Status {
+        self.engine.set_max_update_skew(skew);
+        wire::Status::Success
+    }
+
+    fn set_reselect_distance(&mut self, distance: Seconds) -> wire::Status {
+        self.engine.set_reselect_distance(distance, self.now);
+        wire::Status::Success
+    }
+
+    fn switch_by_reachability(&mut self) -> wire::Status {
+        self.engine.look_for_routes();
+        wire::Status::Success
+    }
+
+    fn reset_sources(&mut self) -> wire::Status {
+        self.engine.reset_sources(self.now);
+        wire::Status::Success
+    }
+
+    fn reload_sources(&mut self) -> wire::Status {
+        self.engine.actions.push_back(Action::ReloadSources);
+        wire::Status::Success
+    }
+
+    /// Without `dumpdir` there is nowhere to write to, and nothing to do: chronyd says the same.
+    fn dump(&mut self) -> wire::Status {
+        wire::Status::Success
+    }
+
+    fn cycle_logs(&mut self) -> wire::Status {
+        self.engine.actions.push_back(Action::CycleLogs);
+        wire::Status::Success
+    }
 }
 
 impl EngineDesk<'_> {
-    fn for_each_match(&mut self, sources: wire::SourceMatch, change: impl Fn(&mut Association)) -> u32 {
-        let mut matched = 0;
-        for source in &mut self.engine.sources {
-            if sources.matches(address_of(source)) {
-                matched += 1;
-                if let Some(association) = &mut source.association {
-                    change(association);
-                }
-            }
-        }
-        matched
+    /// Places in the list of sources that are meant.
+    fn places(&self, sources: wire::SourceMatch) -> Vec<usize> {
+        let all = self.engine.sources.iter().enumerate();
+        all.filter(|(_, source)| sources.matches(address_of(source))).map(|(place, _)| place).collect()
+    }
+
+    /// The place of the source with this address or ID.
+    fn position_of(&self, address: Address) -> Option<usize> {
+        self.engine.sources.iter().position(|source| address_of(source) == address)
     }
 }
 

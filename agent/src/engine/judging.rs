@@ -1,7 +1,7 @@
 //! Which sources tell the truth, which of them is followed, and who is told.
 
 use super::action::Level;
-use super::{Engine, Source};
+use super::{Engine, Source, names};
 use crate::association::Association;
 use crate::packet::RefId;
 use crate::select::{self, Candidate, View};
@@ -74,6 +74,7 @@ impl Engine {
             if let Some(source) = source_of(position).and_then(|index| self.sources.get_mut(index)) {
                 source.verdict = *verdict;
                 source.judged_at = now.mono;
+                source.bad_since = names::is_bad(*verdict).then(|| source.bad_since.unwrap_or(now.mono));
             }
         }
         self.selected = selection.best.and_then(source_of);

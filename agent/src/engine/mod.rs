@@ -5,6 +5,7 @@
 
 mod action;
 mod authentication;
+mod commands;
 mod desk;
 mod drift;
 mod judging;
@@ -13,6 +14,7 @@ mod local;
 mod model;
 mod names;
 mod serving;
+mod sources;
 mod steering;
 mod update;
 
@@ -25,6 +27,7 @@ use self::model::Model;
 use self::names::Name;
 pub use self::serving::LONGEST_ANSWER;
 use self::serving::Served;
+use self::sources::LineId;
 use self::update::Updates;
 use crate::access::Access;
 use crate::association::{Arrival, Asking, Association, Context, Taken};
@@ -74,6 +77,10 @@ pub struct Engine {
     /// Sources that make up the estimate, with their weights.
     combined: Vec<(usize, f64)>,
     names: Vec<Name>,
+    /// Lines of the files of sources, as they were last read.
+    file_lines: Vec<(Upstream, LineId)>,
+    last_line: u64,
+    last_source_id: u32,
     last_lookup: u64,
     last_exchange: u64,
     access: Access,
@@ -90,14 +97,19 @@ struct Source {
     upstream: Upstream,
     /// Number by which chronyc names it while it has no address.
     id: u32,
+    /// The line that it comes from: all places of one name have the same.
+    line: LineId,
     association: Option<Association>,
     verdict: Verdict,
     judged_at: Mono,
+    /// Since when it has been judged to be one that another address of its name may replace.
+    bad_since: Option<Mono>,
 }
 
 impl Source {
-    fn unresolved(upstream: Upstream, id: u32) -> Self {
-        Self { upstream, id, association: None, verdict: Verdict::TooFewSamples, judged_at: Mono(0) }
+    fn new(upstream: Upstream, id: u32, line: LineId) -> Self {
+        let verdict = Verdict::TooFewSamples;
+        Self { upstream, id, line, association: None, verdict, judged_at: Mono(0), bad_since: None }
     }
 
     fn display_name(&self) -> String {
@@ -152,6 +164,9 @@ impl Engine {
             announced: None,
             combined: Vec::new(),
             names: Vec::new(),
+            file_lines: Vec::new(),
+            last_line: 0,
+            last_source_id: 0,
             last_lookup: 0,
             last_exchange: 0,
             access: Access::new(&config.access),

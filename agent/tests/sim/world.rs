@@ -394,13 +394,17 @@ impl World {
     }
 
     fn transmit(&mut self, from: usize, to: usize, event: Event) {
-        if self.cuts.contains(&(from, to)) || self.cuts.contains(&(to, from)) {
+        if self.is_cut(from, to) {
             return;
         }
         let link = self.links.get(&(from, to)).unwrap_or(&self.link);
         for delay in link.carry(&mut self.luck) {
             self.push(self.now + (delay * 1e9) as i64, event.clone());
         }
+    }
+
+    fn is_cut(&self, a: usize, b: usize) -> bool {
+        self.cuts.contains(&(a, b)) || self.cuts.contains(&(b, a))
     }
 
     /// Does what a node's engine wants, until it wants nothing more.
@@ -437,10 +441,15 @@ impl World {
             }
             Action::SaveDrift(drift) => self.nodes[index].saved = Some(drift),
             Action::Log { level, text } => self.nodes[index].log.push((level, text)),
-            Action::Close { .. } | Action::ReadKeys => {}
+            Action::Close { .. } | Action::ReadKeys | Action::ReloadSources | Action::CycleLogs => {}
             Action::GiveUp { reason } => {
                 self.nodes[index].log.push((Level::Error, reason));
                 self.nodes[index].gave_up = true;
+            }
+            Action::LookForRoute { to } => {
+                let moment = self.advance(index);
+                let is_there = node_of(to.ip()).is_some_and(|to| !self.is_cut(index, to));
+                self.nodes[index].engine.handle_route(moment, to, is_there);
             }
         }
     }
