@@ -110,7 +110,7 @@ impl Association {
             history: History::new(upstream.min_samples, upstream.max_samples),
             estimate: None,
             exchange: None,
-            burst: upstream.iburst.then_some(INITIAL_BURST),
+            burst: (upstream.iburst && !upstream.offline).then_some(INITIAL_BURST),
             next_poll: first,
             poll_score: 0.0,
             slow_in_a_row: 0,
@@ -176,7 +176,7 @@ impl Association {
         self.estimate = None;
         self.poll = self.upstream.min_poll;
         self.poll_score = 0.0;
-        if self.upstream.iburst {
+        if self.upstream.iburst && self.online {
             self.burst = Some(INITIAL_BURST);
             self.next_poll = now;
         }

@@ -443,11 +443,6 @@ impl Desk for EngineDesk<'_> {
         wire::Status::Success
     }
 
-    /// There are no keys, and so none to read again: chronyd without a `keyfile` says the same.
-    fn rekey(&mut self) -> wire::Status {
-        wire::Status::Success
-    }
-
     fn cycle_logs(&mut self) -> wire::Status {
         self.engine.actions.push_back(Action::CycleLogs);
         wire::Status::Success

@@ -69,13 +69,15 @@ impl Name {
 impl Source {
     /// Why its address should be exchanged for another one of its name: it has not answered for eight polls, or what
     /// it says has been unusable for as long.
-    fn is_worn_out(&self, now: Mono) -> bool {
-        let Some(association) = self.association.as_ref().filter(|association| association.online) else {
-            return false;
-        };
+    fn worn_out(&self, now: Mono) -> Option<&'static str> {
+        let association = self.association.as_ref().filter(|association| association.online)?;
         let is_silent = association.reach == 0 && association.counters.sent >= REACH_POLLS;
         let patience = association.interval() * BAD_INTERVALS;
-        is_silent || self.bad_since.is_some_and(|since| now - since >= patience)
+        if is_silent && !self.is_unsynchronised() {
+            return Some(Verdict::Unreachable.reason());
+        }
+        let is_bad = self.bad_since.is_some_and(|since| now - since >= patience);
+        (is_silent || is_bad).then(|| self.reason())
     }
 }
 
@@ -91,7 +93,7 @@ impl Engine {
         for name in &mut self.names {
             let is_worn = |name: &Name| {
                 name.no_replacement_before <= now.mono
-                    && sources.iter().any(|it| it.line == name.line && it.is_worn_out(now.mono))
+                    && sources.iter().any(|it| it.line == name.line && it.worn_out(now.mono).is_some())
             };
             let is_due = name.due.is_some_and(|due| due <= now.mono) || is_worn(name);
             if name.lookup.is_none() && is_due {
@@ -182,7 +184,7 @@ impl Engine {
             .map(|address| SocketAddr::new(address, port))
             .collect::<Vec<_>>()
             .into_iter();
-        let mut is_replaced = false;
+        let (mut was_looked_for, mut is_replaced) = (false, false);
         for index in 0..self.sources.len() {
             let Some(source) = self.sources.get(index).filter(|source| source.line == line) else { continue };
             let Some(association) = &source.association else { continue };
@@ -190,17 +192,19 @@ impl Engine {
             let is_gone = is_refreshed
                 && !found.contains(&association.address.ip())
                 && (is_single || association.reach & 1 == 0);
-            if !is_gone && !source.is_worn_out(now.mono) {
+            let worn_out = source.worn_out(now.mono);
+            let Some(reason) = worn_out.or(is_gone.then_some("is not in the answer any more")) else {
                 continue;
-            }
-            let (old, reason) = (association.address.ip(), source.reason());
+            };
+            was_looked_for = true;
+            let old = association.address.ip();
             let Some(new) = fresh.next() else { break };
             let text = format!("{}: {old} {reason} and is replaced by {}", source.upstream.name, new.ip());
             self.log(Level::Info, text);
             self.fill(index, new.ip(), now);
             is_replaced = true;
         }
-        if let Some(name) = self.names.get_mut(position) {
+        if let Some(name) = self.names.get_mut(position).filter(|_| was_looked_for) {
             name.no_replacement_before = now.mono + REPLACEMENT_INTERVAL;
         }
         if is_replaced {

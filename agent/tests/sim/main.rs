@@ -1,6 +1,8 @@
 //! Stories in a simulated world: the production engine on virtual time, every run from a printed seed.
 
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod era;
 #[cfg(test)]
 mod kernel;
@@ -8,6 +10,8 @@ mod kernel;
 mod leaps;
 #[cfg(test)]
 mod link;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod network;
 #[cfg(test)]

@@ -304,12 +304,45 @@ impl World {
         }
     }
 
+    /// The letters of chronyc's `selectdata`, one for each source in the list.
+    pub(crate) fn states(&mut self, node: usize) -> String {
+        let Reply::SourceCount(count) = self.ask(node, &Request::SourceCount) else { panic!("no count") };
+        (0..count as usize).map(|source| self.state(node, source)).collect()
+    }
+
+    /// Whom the node asks, in the order of its list; `None` = a place without an address.
+    pub(crate) fn asked(&mut self, node: usize) -> Vec<Option<usize>> {
+        let Reply::SourceCount(count) = self.ask(node, &Request::SourceCount) else { panic!("no count") };
+        let source = |index| match self.ask(node, &Request::SourceData(index)) {
+            Reply::SourceData(data) => data.address.ip().and_then(node_of),
+            other => panic!("{other:?}"),
+        };
+        (0..count as i32).map(source).collect()
+    }
+
+    /// A command of chronyc's, and how it ended.
+    pub(crate) fn order(&mut self, node: usize, request: &Request) -> wire::Status {
+        let moment = self.advance(node);
+        let bytes = request.encode(7, 0);
+        let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, &bytes).unwrap();
+        self.settle(node);
+        wire::ReplyHeader::take(&reply).unwrap().status
+    }
+
+    /// The files of sources of a node say this.
+    pub(crate) fn source_files(&mut self, node: usize, lines: &str) {
+        let upstreams = config::parse("sources", lines).unwrap().upstreams;
+        let moment = self.advance(node);
+        self.nodes[node].engine.handle_file_sources(moment, upstreams);
+        self.settle(node);
+    }
+
     /// chronyc's `makestep`.
     pub(crate) fn make_step(&mut self, node: usize) {
         assert_eq!(self.ask(node, &Request::MakeStep), Reply::Null);
     }
 
-    fn ask(&mut self, node: usize, request: &Request) -> Reply {
+    pub(crate) fn ask(&mut self, node: usize, request: &Request) -> Reply {
         let moment = self.advance(node);
         let bytes = request.encode(7, 0);
         let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, &bytes).unwrap();
@@ -465,7 +498,7 @@ impl World {
     }
 }
 
-fn address(node: usize) -> IpAddr {
+pub(crate) fn address(node: usize) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, 0, u8::try_from(node + 1).unwrap()))
 }
 
