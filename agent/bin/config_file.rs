@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use timefleet_agent::config::{self, Config, ConfigError};
+use timefleet_agent::config::{self, Config, ConfigError, Reading, SourceLines};
 
 use crate::args::Options;
+use crate::file_system::FileSystem;
 use crate::paths::{self, NoHome};
 
 /// A configuration, and what it was made from.
@@ -16,6 +17,10 @@ pub(crate) struct Loaded {
     pub(crate) name: String,
     /// Exactly what was read.
     pub(crate) text: String,
+    /// Its lines with those of the files that it includes.
+    pub(crate) lines: Vec<String>,
+    /// Lines that have no effect, and why.
+    pub(crate) notes: Vec<ConfigError>,
 }
 
 /// No configuration to run with.
@@ -32,18 +37,29 @@ pub(crate) enum LoadError {
 /// Reads and checks it.
 pub(crate) fn load(options: &Options) -> Result<Loaded, LoadError> {
     if !options.directives.is_empty() {
-        let name = "command line";
-        let config = config::parse_lines(name, options.directives.iter().map(String::as_str))
-            .map_err(LoadError::Wrong)?;
-        return Ok(Loaded { config, name: name.to_owned(), text: options.directives.join("\n") });
+        let name = "command line".to_owned();
+        let lines = options.directives.iter().map(String::as_str);
+        let reading = config::read_lines(&FileSystem, &name, lines).map_err(LoadError::Wrong)?;
+        return Ok(Loaded::new(reading, name, options.directives.join("\n")));
     }
     let path = paths::expand(&options.file)?;
     let text = std::fs::read_to_string(&path)
         .map_err(|source| LoadError::Unreadable { path: path.clone(), source })?;
-    let config = config::parse(&path.display().to_string(), &text).map_err(LoadError::Wrong)?;
+    let reading = config::read_lines(&FileSystem, &path.display().to_string(), text.lines())
+        .map_err(LoadError::Wrong)?;
     // Where the current directory is gone, the path as given still says which file it was.
     let name = std::path::absolute(&path).unwrap_or(path).display().to_string();
-    Ok(Loaded { config, name, text })
+    Ok(Loaded::new(reading, name, text))
+}
+
+impl Loaded {
+    fn new(reading: Reading, name: String, text: String) -> Self {
+        let Reading { mut config, lines, mut notes } = reading;
+        let SourceLines { upstreams, errors } = config::read_sources(&FileSystem, &config);
+        config.upstreams.extend(upstreams);
+        notes.extend(errors);
+        Self { config, name, text, lines, notes }
+    }
 }
 
 fn lines(errors: &[ConfigError]) -> String {

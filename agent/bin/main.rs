@@ -8,6 +8,7 @@ mod daemon;
 mod datagram;
 mod drift_file;
 mod exchange;
+mod file_system;
 mod files;
 mod host;
 mod kernel_clock;

@@ -84,6 +84,8 @@ mod tests {
             config: Config::default(),
             name: "/etc/timefleet/agent.conf".to_owned(),
             text: "abc".to_owned(),
+            lines: Vec::new(),
+            notes: Vec::new(),
         };
         write(&run_dir, &loaded, ClockControl::Steered).unwrap();
         let running: Running =

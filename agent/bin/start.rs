@@ -98,6 +98,9 @@ pub(crate) fn run(options: Options) -> ExitCode {
             return ExitCode::from(WRONG_INPUT);
         }
     };
+    for note in &loaded.notes {
+        log.warning(&note.to_string());
+    }
     if options.once && loaded.config.upstreams.is_empty() {
         complain(&format!("{}: -q needs a 'server' or a 'pool' to ask", loaded.name));
         return ExitCode::from(WRONG_INPUT);

@@ -44,6 +44,18 @@ pub(super) fn read(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> 
     line.end()
 }
 
+/// Reads one line of a file of sources.
+pub(super) fn read_source(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> {
+    let name = line.directive.lower();
+    if sources::DIRECTIVES.iter().all(|(known, _)| *known != name) && unsupported::reason(&name).is_none() {
+        return Err(line.directive.wrong(format!(
+            "'{}' cannot stand in a file of sources; it takes 'server' and 'pool'",
+            line.directive.text
+        )));
+    }
+    read(draft, line)
+}
+
 fn unknown(directive: Word<'_>) -> Wrong {
     let name = directive.lower();
     match unsupported::reason(&name) {

@@ -1,6 +1,6 @@
 //! A configuration while its lines are being read.
 
-use super::{Config, Local, upstream};
+use super::{Config, ConfigError, Local, Upstream, upstream};
 
 /// What was read so far, and what later lines must be held against.
 #[derive(Debug, Default)]
@@ -11,8 +11,32 @@ pub(super) struct Draft {
     pub(super) min_samples: Option<u32>,
     /// `maxsamples` as a directive.
     pub(super) max_samples: Option<u32>,
-    /// The first `local` line and its number.
-    pub(super) local: Option<(Local, usize)>,
+    /// The first `local` line and where it stands.
+    pub(super) local: Option<(Local, Place)>,
+    /// Where the line stands that is being read.
+    pub(super) place: Place,
+    /// What the line wants to be read in its place, and the column where it says so.
+    pub(super) inclusion: Option<(Inclusion, usize)>,
+    /// Lines without effect.
+    pub(super) notes: Vec<ConfigError>,
+}
+
+/// One line of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file as it was named.
+    pub file: String,
+    /// 1 is the first line.
+    pub line: usize,
+}
+
+/// Other files to be read in the place of a line.
+#[derive(Debug)]
+pub(super) enum Inclusion {
+    /// `include`: a path, or a pattern of paths.
+    File(String),
+    /// `confdir`.
+    Directories(Vec<String>),
 }
 
 impl Draft {
@@ -21,22 +45,22 @@ impl Draft {
         let mut config = self.config;
         config.local = self.local.map(|(local, _)| local);
         (config.min_samples, config.max_samples) = (self.min_samples, self.max_samples);
-        config.upstreams = self
-            .upstreams
-            .into_iter()
-            .map(|draft| {
-                let mut upstream = draft.upstream;
-                if let Some(samples) = self.max_samples.filter(|_| !draft.own_max_samples) {
-                    upstream.max_samples = samples;
-                }
-                if let Some(samples) = self.min_samples.filter(|_| !draft.own_min_samples) {
-                    upstream.min_samples = samples;
-                }
-                // A source is never asked to keep more samples than it may.
-                upstream.min_samples = upstream.min_samples.min(upstream.max_samples);
-                upstream
-            })
-            .collect();
+        let settle = |draft| settled(draft, self.min_samples, self.max_samples);
+        config.upstreams = self.upstreams.into_iter().map(settle).collect();
         config
     }
+}
+
+/// A source with the limits of the whole file where it has none of its own.
+fn settled(draft: upstream::Draft, min_samples: Option<u32>, max_samples: Option<u32>) -> Upstream {
+    let mut upstream = draft.upstream;
+    if let Some(samples) = max_samples.filter(|_| !draft.own_max_samples) {
+        upstream.max_samples = samples;
+    }
+    if let Some(samples) = min_samples.filter(|_| !draft.own_min_samples) {
+        upstream.min_samples = samples;
+    }
+    // A source is never asked to keep more samples than it may.
+    upstream.min_samples = upstream.min_samples.min(upstream.max_samples);
+    upstream
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::ConfigError;
+use super::{ConfigError, Place};
 
 /// A word and where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +21,14 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    pub(super) fn at(self, file: &str, line: usize) -> ConfigError {
-        ConfigError { file: file.to_owned(), line, column: self.column, message: self.message }
+    pub(super) fn at(self, place: &Place, included_at: &[Place]) -> ConfigError {
+        ConfigError {
+            file: place.file.clone(),
+            line: place.line,
+            column: self.column,
+            message: self.message,
+            included_at: included_at.to_vec(),
+        }
     }
 }
 
@@ -41,8 +47,6 @@ impl<'a> Word<'a> {
 /// A line that says something; comments and empty lines are never made into one.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
-    /// 1 is the first line of the file.
-    pub(super) number: usize,
     /// The first word.
     pub(super) directive: Word<'a>,
     rest: std::vec::IntoIter<Word<'a>>,
@@ -51,11 +55,11 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn new(number: usize, text: &'a str) -> Option<Self> {
+    pub(super) fn new(text: &'a str) -> Option<Self> {
         let mut words = words(text).into_iter();
         let directive = words.next().filter(|first| !first.text.starts_with(['!', ';', '#', '%']))?;
         let end = text.trim_end().chars().count() + 1;
-        Some(Self { number, directive, rest: words, end })
+        Some(Self { directive, rest: words, end })
     }
 
     /// The next word, if there is one.

@@ -2,8 +2,11 @@
 
 mod directive;
 mod draft;
+mod files;
 mod line;
 mod open_command;
+mod pattern;
+mod reader;
 mod subnet;
 mod suggestion;
 mod text;
@@ -11,13 +14,18 @@ mod unsupported;
 mod upstream;
 
 #[cfg(test)]
+mod inclusion_tests;
+#[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use self::directive::leap::{LeapMode, LeapSource};
+pub use self::draft::Place;
+pub use self::files::Files;
 pub use self::open_command::OpenCommand;
+pub use self::reader::{Reading, SourceLines, read_lines, read_sources};
 use crate::time::{Ppm, Seconds};
 
 /// Everything a configuration file can say. Defaults are those of chrony.conf(5).
@@ -83,6 +91,9 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// `opencommands`: the reports that hosts may read over UDP.
     pub open_commands: Vec<OpenCommand>,
+    /// `sourcedir` lines: directories with files of sources that are read again while running. Of equal names in
+    /// several directories of one line the first holds.
+    pub source_dirs: Vec<Vec<String>>,
     /// `minsamples` as a directive, for sources that are added while running.
     pub min_samples: Option<u32>,
     /// `maxsamples` as a directive, for sources that are added while running.
@@ -122,6 +133,7 @@ impl Default for Config {
             client_log: ClientLog::default(),
             key_file: None,
             open_commands: OpenCommand::USUAL.to_vec(),
+            source_dirs: Vec::new(),
             min_samples: None,
             max_samples: None,
         }
@@ -347,8 +359,7 @@ pub enum Subnet {
 }
 
 /// Where a configuration file is wrong, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {message}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// The file as it was named.
     pub file: String,
@@ -358,9 +369,30 @@ pub struct ConfigError {
     pub column: usize,
     /// What is wrong and what would be right.
     pub message: String,
+    /// Where the file was included, if it was, the outermost first.
+    pub included_at: Vec<Place>,
 }
 
-/// Reads a whole configuration; every wrong line is reported, not only the first.
+impl ConfigError {
+    /// About a whole file.
+    fn about(file: &str, message: String) -> Self {
+        Self { file: file.to_owned(), line: 1, column: 1, message, included_at: Vec::new() }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        for place in self.included_at.iter().rev() {
+            write!(f, " (included at {}:{})", place.file, place.line)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a configuration that includes no files; every wrong line is reported, not only the first.
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
     parse_lines(file, text.lines())
 }
@@ -370,14 +402,5 @@ pub fn parse_lines<'a>(
     file: &str,
     lines: impl IntoIterator<Item = &'a str>,
 ) -> Result<Config, Vec<ConfigError>> {
-    let mut draft = draft::Draft::default();
-    let mut errors = Vec::new();
-    for (index, text) in lines.into_iter().enumerate() {
-        if let Some(mut line) = line::Line::new(index + 1, text)
-            && let Err(wrong) = directive::read(&mut draft, &mut line)
-        {
-            errors.push(wrong.at(file, index + 1));
-        }
-    }
-    if errors.is_empty() { Ok(draft.finish()) } else { Err(errors) }
+    read_lines(&files::Elsewhere, file, lines).map(|reading| reading.config)
 }

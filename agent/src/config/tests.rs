@@ -158,20 +158,20 @@ fn columns_count_characters_not_bytes() {
 fn directives_and_options_that_the_agent_does_not_have_are_refused_by_name() {
     assert_eq!(
         complaints(
-            "refclock PPS /dev/pps0\nserver a nts\nlogdir /var/log/chrony\ninclude /etc/x.conf\n\
-             local stratum 5 waitsynced 1\nserver a maxsources 3\nrtcsync on\n"
+            "refclock PPS /dev/pps0\nserver a nts\nserver a maxsources 3\nrtcsync on\ninclude /etc/x.conf\n\
+             include /etc/*.conf\nconfdir /etc/x.d\n"
         ),
         "agent.conf:1:1: directive 'refclock' is not supported by the agent: it has no drivers for hardware clocks; \
          get their time over NTP\n\
          agent.conf:2:10: option 'nts' is not supported by the agent: NTS is not implemented\n\
-         agent.conf:3:1: directive 'logdir' is not supported by the agent: it writes no log files of its own; what it \
-         has to say goes to standard error and so to the journal\n\
-         agent.conf:4:1: directive 'include' is not supported by the agent: a configuration is one file, so that what \
-         is checked is what runs\n\
-         agent.conf:5:17: option 'waitsynced' is not supported by the agent: only 'stratum', 'distance' and 'orphan' \
-         decide when it serves its own clock\n\
-         agent.conf:6:10: 'maxsources' belongs to 'pool'; a 'server' is one source\n\
-         agent.conf:7:9: 'rtcsync' takes nothing more, found 'on'\n"
+         agent.conf:3:10: 'maxsources' belongs to 'pool'; a 'server' is one source\n\
+         agent.conf:4:9: 'rtcsync' takes nothing more, found 'on'\n\
+         agent.conf:5:9: cannot read /etc/x.conf: it is on the host and cannot be checked here; write its lines \
+         instead\n\
+         agent.conf:6:9: cannot look up /etc/*.conf: it is on the host and cannot be checked here; write its lines \
+         instead\n\
+         agent.conf:7:1: cannot read the directory /etc/x.d: it is on the host and cannot be checked here; write its \
+         lines instead\n"
     );
 }
 
@@ -307,6 +307,10 @@ fn path() -> impl Strategy<Value = PathBuf> {
     "(~)?(/[a-z0-9._-]{1,8}){1,3}".prop_map(PathBuf::from)
 }
 
+fn directories() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(path().prop_map(|path| path.display().to_string()), 1..=10)
+}
+
 fn command_socket() -> impl Strategy<Value = CommandSocket> {
     prop_oneof![
         Just(CommandSocket::Default),
@@ -365,11 +369,18 @@ prop_compose! {
         (command_socket, drift_file, pid_file, client_log, open_commands) in
             (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
         key_file in prop::option::of(path()),
+        source_dirs in prop::collection::vec(directories(), 0..3),
+        (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
     ) -> Config {
         Config {
             access, command_access, port, command_port, acquisition_port, bind_addresses,
             bind_acquisition_addresses, bind_command_addresses, command_socket, drift_file, pid_file, client_log,
-            open_commands, key_file, ..thinking
+            open_commands,
+            key_file,
+            source_dirs,
+            min_samples,
+            max_samples,
+            ..thinking
         }
     }
 }

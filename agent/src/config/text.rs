@@ -14,6 +14,11 @@ impl fmt::Display for Config {
         for upstream in &self.upstreams {
             writeln!(f, "{upstream}")?;
         }
+        for (name, samples) in [("minsamples", self.min_samples), ("maxsamples", self.max_samples)] {
+            if let Some(samples) = samples {
+                writeln!(f, "{name} {samples}")?;
+            }
+        }
         for (rules, allow, deny) in
             [(&self.access, "allow", "deny"), (&self.command_access, "cmdallow", "cmddeny")]
         {
@@ -84,6 +89,9 @@ impl Config {
             CommandSocket::Path(path) => writeln!(f, "bindcmdaddress {}", path.display())?,
             CommandSocket::Disabled => writeln!(f, "bindcmdaddress /")?,
         }
+        for directories in &self.source_dirs {
+            writeln!(f, "sourcedir {}", directories.join(" "))?;
+        }
         for (name, path) in
             [("driftfile", &self.drift_file), ("pidfile", &self.pid_file), ("keyfile", &self.key_file)]
         {
@@ -138,8 +146,9 @@ impl fmt::Display for Upstream {
             ("maxdelaydevratio", self.max_delay_dev_ratio, usual.max_delay_dev_ratio),
             ("minstratum", f64::from(self.min_stratum), f64::from(usual.min_stratum)),
             ("polltarget", f64::from(self.poll_target), f64::from(usual.poll_target)),
-            ("minsamples", f64::from(self.min_samples), f64::from(usual.min_samples)),
-            ("maxsamples", f64::from(self.max_samples), f64::from(usual.max_samples)),
+            // These too: the directives of the same names hold where a line is silent.
+            ("minsamples", f64::from(self.min_samples), f64::NAN),
+            ("maxsamples", f64::from(self.max_samples), f64::NAN),
             ("offset", self.offset.0, usual.offset.0),
         ] {
             if value != usual {

@@ -11,7 +11,6 @@ const HARDWARE_TIMESTAMPS: &str = "only the kernel's timestamps are used";
 const LOG_FILES: &str =
     "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
 const NTS: &str = "NTS is not implemented";
-const ONE_FILE: &str = "a configuration is one file, so that what is checked is what runs";
 const PTP: &str = "NTP over PTP is not implemented";
 const RATES: &str = "replies are not rate-limited; narrow 'allow' instead";
 const REAL_TIME_CLOCK: &str = "the real-time clock is left to the kernel; write 'rtcsync'";
@@ -26,14 +25,12 @@ const REASONS: &[(&str, &str)] = &[
     ("clockprecision", "the clock's precision is measured at the start"),
     ("cmdratelimit", RATES),
     ("combinelimit", "how sources are combined is fixed"),
-    ("confdir", ONE_FILE),
     ("dscp", "packets are sent without a service class"),
     ("dumpdir", "sample histories are not kept over restarts; only the drift file is"),
     ("fallbackdrift", "without updates the clock keeps its last frequency"),
     ("hwclockfile", REAL_TIME_CLOCK),
     ("hwtimestamp", HARDWARE_TIMESTAMPS),
     ("hwtstimeout", HARDWARE_TIMESTAMPS),
-    ("include", ONE_FILE),
     ("initstepslew", "it is deprecated; write 'makestep' and 'server … iburst'"),
     ("lock_all", UNIT),
     ("log", LOG_FILES),
@@ -69,7 +66,6 @@ const REASONS: &[(&str, &str)] = &[
     ("rtconutc", REAL_TIME_CLOCK),
     ("sched_priority", UNIT),
     ("smoothtime", "served time is the host's own time"),
-    ("sourcedir", ONE_FILE),
     ("tempcomp", "there is no compensation by temperature"),
     ("user", "it runs as the user that started it; the user is set in its systemd unit"),
 ];

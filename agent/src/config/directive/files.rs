@@ -3,9 +3,27 @@
 use std::path::PathBuf;
 
 use super::Directive;
+use crate::config::draft::Inclusion;
 use crate::config::line::{Line, Word, Wrong};
 
+/// Of one `confdir` or `sourcedir`.
+const MOST_DIRECTORIES: usize = 10;
+
 pub(super) const DIRECTIVES: &[Directive] = &[
+    ("include", |draft, line| {
+        let word = line.need("the path of a file, or a pattern of paths")?;
+        let path = checked_path(word)?.display().to_string();
+        draft.inclusion = Some((Inclusion::File(path), word.column));
+        Ok(())
+    }),
+    ("confdir", |draft, line| {
+        draft.inclusion = Some((Inclusion::Directories(directories(line)?), line.directive.column));
+        Ok(())
+    }),
+    ("sourcedir", |draft, line| {
+        draft.config.source_dirs.push(directories(line)?);
+        Ok(())
+    }),
     ("driftfile", |draft, line| {
         draft.config.drift_file = Some(path(line)?);
         Ok(())
@@ -31,4 +49,27 @@ pub(super) fn checked_path(word: Word<'_>) -> Result<PathBuf, Wrong> {
         return Err(word.wrong(format!("'{text}' must be the path of a file that begins with / or ~/")));
     }
     Ok(PathBuf::from(text))
+}
+
+/// Up to ten directories.
+fn directories(line: &mut Line<'_>) -> Result<Vec<String>, Wrong> {
+    let mut directories = vec![directory(line.need("a directory")?)?];
+    while let Some(word) = line.next() {
+        if directories.len() == MOST_DIRECTORIES {
+            let name = line.directive.lower();
+            return Err(word
+                .wrong(format!("'{name}' takes up to {MOST_DIRECTORIES} directories; write another line")));
+        }
+        directories.push(directory(word)?);
+    }
+    Ok(directories)
+}
+
+fn directory(word: Word<'_>) -> Result<String, Wrong> {
+    let text = word.text;
+    if text.starts_with('/') || text.starts_with("~/") {
+        Ok(text.to_owned())
+    } else {
+        Err(word.wrong(format!("'{text}' must be the path of a directory that begins with / or ~/")))
+    }
 }

@@ -30,13 +30,17 @@ fn local(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> {
             }
         }
     }
-    match draft.local {
-        Some((other, number)) if other != local => Err(line
-            .directive
-            .wrong(format!("this 'local' contradicts the one in line {number}; keep one of them"))),
+    match &draft.local {
+        Some((other, place)) if *other != local => {
+            let file = if place.file == draft.place.file { "" } else { &format!(" of {}", place.file) };
+            Err(line.directive.wrong(format!(
+                "this 'local' contradicts the one in line {}{file}; keep one of them",
+                place.line
+            )))
+        }
         Some(_) => Ok(()),
         None => {
-            draft.local = Some((local, line.number));
+            draft.local = Some((local, draft.place.clone()));
             Ok(())
         }
     }
