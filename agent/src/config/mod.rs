@@ -16,6 +16,8 @@ mod upstream;
 #[cfg(test)]
 mod inclusion_tests;
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;
