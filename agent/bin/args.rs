@@ -6,43 +6,6 @@ use std::time::Duration;
 
 use timefleet_agent::config::Family;
 
-/// What `--help` prints.
-pub(crate) const HELP: &str = "\
-timefleet-agent keeps this machine's clock right and serves its time to others.
-
-Usage:
-  timefleet-agent [options]                 run with a configuration file
-  timefleet-agent [options] 'directive'...  run with these lines instead of a file
-  timefleet-agent host                      answer a timefleet controller (it starts this itself)
-
-The configuration is chrony's: see chrony.conf(5). The program stays in the foreground and logs to
-standard error. Ask it with chrony's own chronyc.
-
-Options:
-  -f FILE         read this configuration file (default: /etc/timefleet/agent.conf)
-  -4              use IPv4 only: no other sockets, no other lookups
-  -6              use IPv6 only
-  -x              leave the clock alone; measure and serve as usual
-  -q              measure, correct the clock once, print what it was off by, and exit;
-                  serves nobody and writes no files meanwhile
-  -t SECONDS      exit after this time, with 1 if the clock is not synchronised by then
-                  (default with -q: 30)
-  -d              log debug messages too
-  --run-dir DIR   where running.json is written (default: /run/timefleet)
-  --version       print the version
-  -h, --help      print this
-
-Examples:
-  timefleet-agent -q 'server 172.16.11.141 iburst'    set the clock once, as ntpdate did
-  timefleet-agent -x -q 'pool pool.ntp.org'           only look how far off it is
-  timefleet-agent -4 -f /etc/timefleet/agent.conf     as the service runs
-
-Signals: TERM and INT end it cleanly, HUP makes it read its configuration again.
-
-Exit codes: 0 ended as it should; 1 it could not do its work, or the clock was not synchronised in
-time; 2 the command line or the configuration is wrong.
-";
-
 const DEFAULT_FILE: &str = "/etc/timefleet/agent.conf";
 const DEFAULT_RUN_DIR: &str = "/run/timefleet";
 
@@ -78,14 +41,32 @@ pub(crate) struct Options {
     pub(crate) file: PathBuf,
     /// Lines to read instead of the file.
     pub(crate) directives: Vec<String>,
-    /// `-x`.
+    /// `-x`, `-Q`.
     pub(crate) leave_clock: bool,
-    /// `-d`.
-    pub(crate) debug: bool,
-    /// `-q`.
+    /// `-q`, `-Q`.
     pub(crate) once: bool,
     /// `-t`.
     pub(crate) timeout: Option<Duration>,
+    /// `-p`.
+    pub(crate) print: bool,
+    /// `-R`.
+    pub(crate) restart: bool,
+    /// `-r`.
+    pub(crate) reload_dumps: bool,
+    /// `-s`.
+    pub(crate) restore_time: bool,
+    /// `-l`.
+    pub(crate) log_file: Option<PathBuf>,
+    /// `-L`, `-dd`: nothing below this is logged.
+    pub(crate) log_level: LogLevel,
+    /// `-u`.
+    pub(crate) user: Option<String>,
+    /// `-U`, `-Q`.
+    pub(crate) any_user: bool,
+    /// `-m`.
+    pub(crate) lock_memory: bool,
+    /// `-P`.
+    pub(crate) priority: Option<u8>,
     /// `--run-dir`.
     pub(crate) run_dir: PathBuf,
 }
@@ -97,12 +78,50 @@ impl Default for Options {
             file: DEFAULT_FILE.into(),
             directives: Vec::new(),
             leave_clock: false,
-            debug: false,
             once: false,
             timeout: None,
+            print: false,
+            restart: false,
+            reload_dumps: false,
+            restore_time: false,
+            log_file: None,
+            log_level: LogLevel::Information,
+            user: None,
+            any_user: false,
+            lock_memory: false,
+            priority: None,
             run_dir: DEFAULT_RUN_DIR.into(),
         }
     }
+}
+
+impl Options {
+    /// What only chronyd does, and what to do instead.
+    pub(crate) fn unsupported(&self) -> Option<&'static str> {
+        let wishes = [
+            (
+                self.user.is_some(),
+                "-u: it runs as the user that started it; set the user in its systemd unit",
+            ),
+            (self.lock_memory, "-m: memory is not locked; set LimitMEMLOCK and the like in its systemd unit"),
+            (
+                self.priority.is_some_and(|priority| priority > 0),
+                "-P: the priority is not changed; set it in its systemd unit",
+            ),
+            (self.reload_dumps, "-r: sample histories are not kept over restarts; only the drift file is"),
+        ];
+        wishes.into_iter().find(|(is_wished, _)| *is_wished).map(|(_, why)| why)
+    }
+}
+
+/// The lowest severity that is logged (chronyd's `-L`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LogLevel {
+    Debug,
+    Information,
+    Warning,
+    Error,
+    Fatal,
 }
 
 /// What is wrong with a command line.
@@ -116,6 +135,12 @@ pub(crate) enum ArgsError {
     Missing { option: String, what: &'static str },
     #[error("'-t {0}' is not a number of seconds above 0 and below a thousand million")]
     Timeout(String),
+    #[error(
+        "'-L {0}' is not a level: 0 information, 1 warnings, 2 errors, 3 what ends it, -1 debug messages too"
+    )]
+    Level(String),
+    #[error("'-P {0}' is not a priority from 0 to 99")]
+    Priority(String),
     #[error("-4 and -6 exclude each other; leave both out to use both families")]
     Families,
     #[error("directives on the command line replace the file; leave out '-f' or the directives")]
@@ -146,91 +171,154 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
 }
 
 fn daemon(words: &[&str]) -> Result<Command, ArgsError> {
-    let mut options = Options::default();
-    let mut file = None;
+    let mut reading = Reading::default();
     let mut words = words.iter().copied();
     while let Some(word) = words.next() {
         match word {
             "--help" => return Ok(Command::Help),
             "--version" => return Ok(Command::Version),
             "--run-dir" => {
-                options.run_dir = value(None, &mut words, word, "a directory")?.into();
+                reading.options.run_dir = value("", &mut words, word, "a directory")?.into();
             }
-            "--" => options.directives.extend(words.by_ref().map(str::to_owned)),
+            "--" => reading.options.directives.extend(words.by_ref().map(str::to_owned)),
             _ if word.starts_with("--") || word == "-" => return Err(ArgsError::Unknown(word.to_owned())),
             _ => match word.strip_prefix('-') {
-                None => options.directives.push(word.to_owned()),
+                None => reading.options.directives.push(word.to_owned()),
                 Some(flags) => {
-                    if let Some(command) = short(&mut options, &mut file, flags, &mut words)? {
+                    if let Some(command) = reading.flags(flags, &mut words)? {
                         return Ok(command);
                     }
                 }
             },
         }
     }
+    let Reading { mut options, file, debugs } = reading;
     if file.is_some() && !options.directives.is_empty() {
         return Err(ArgsError::FileAndDirectives);
     }
     options.file = file.unwrap_or(options.file);
+    if debugs > 1 {
+        options.log_level = LogLevel::Debug;
+    }
     Ok(Command::Daemon(options))
 }
 
-/// One word of short options, as in `-4q`; the value of `-f` and `-t` may be glued to the letter.
-fn short<'a>(
-    options: &mut Options,
-    file: &mut Option<PathBuf>,
-    flags: &'a str,
-    words: &mut impl Iterator<Item = &'a str>,
-) -> Result<Option<Command>, ArgsError> {
-    let mut letters = flags.chars();
-    while let Some(letter) = letters.next() {
-        let family = match letter {
-            '4' => Family::V4,
-            '6' => Family::V6,
-            'x' => {
-                options.leave_clock = true;
-                continue;
+/// Options while they are being read.
+#[derive(Default)]
+struct Reading {
+    options: Options,
+    file: Option<PathBuf>,
+    /// How often `-d` was given.
+    debugs: usize,
+}
+
+impl Reading {
+    /// One word of short options, as in `-4q`; a value may be glued to its letter.
+    fn flags<'a>(
+        &mut self,
+        flags: &'a str,
+        words: &mut impl Iterator<Item = &'a str>,
+    ) -> Result<Option<Command>, ArgsError> {
+        let mut letters = flags.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                'h' => return Ok(Some(Command::Help)),
+                'v' => return Ok(Some(Command::Version)),
+                '4' => self.family(Family::V4)?,
+                '6' => self.family(Family::V6)?,
+                _ if self.flag(letter) => {}
+                _ => {
+                    self.valued(letter, letters.as_str(), words)?;
+                    break;
+                }
             }
-            'd' => {
-                options.debug = true;
-                continue;
-            }
-            'q' => {
-                options.once = true;
-                continue;
-            }
-            'h' => return Ok(Some(Command::Help)),
-            'f' => {
-                *file = Some(value(Some(letters.as_str()), words, "-f", "a file")?.into());
-                return Ok(None);
-            }
-            't' => {
-                options.timeout = Some(seconds(&value(Some(letters.as_str()), words, "-t", "seconds")?)?);
-                return Ok(None);
-            }
-            _ => return Err(ArgsError::Unknown(format!("-{letter}"))),
-        };
-        if options.family.is_some_and(|other| other != family) {
+        }
+        Ok(None)
+    }
+
+    fn family(&mut self, family: Family) -> Result<(), ArgsError> {
+        if self.options.family.is_some_and(|other| other != family) {
             return Err(ArgsError::Families);
         }
-        options.family = Some(family);
+        self.options.family = Some(family);
+        Ok(())
     }
-    Ok(None)
+
+    /// A letter without a value; false = it is none.
+    fn flag(&mut self, letter: char) -> bool {
+        let options = &mut self.options;
+        match letter {
+            // Staying in the foreground, and with -d the messages too, is all that there is.
+            'n' => {}
+            'd' => self.debugs += 1,
+            'x' => options.leave_clock = true,
+            'q' => options.once = true,
+            'Q' => (options.once, options.leave_clock, options.any_user) = (true, true, true),
+            'p' => options.print = true,
+            'R' => options.restart = true,
+            'r' => options.reload_dumps = true,
+            's' => options.restore_time = true,
+            'U' => options.any_user = true,
+            'm' => options.lock_memory = true,
+            _ => return false,
+        }
+        true
+    }
+
+    /// A letter with a value: the rest of the word or the next one.
+    fn valued<'a>(
+        &mut self,
+        letter: char,
+        rest: &'a str,
+        words: &mut impl Iterator<Item = &'a str>,
+    ) -> Result<(), ArgsError> {
+        let what = match letter {
+            'f' | 'l' => "a file",
+            't' => "seconds",
+            'L' => "a level",
+            'u' => "a user",
+            'P' => "a priority",
+            _ => return Err(ArgsError::Unknown(format!("-{letter}"))),
+        };
+        let value = value(rest, words, &format!("-{letter}"), what)?;
+        let options = &mut self.options;
+        match letter {
+            'f' => self.file = Some(value.into()),
+            'l' => options.log_file = Some(value.into()),
+            't' => options.timeout = Some(seconds(value)?),
+            'L' => options.log_level = level(value)?,
+            'u' => options.user = Some(value.to_owned()),
+            _ => options.priority = Some(priority(value)?),
+        }
+        Ok(())
+    }
 }
 
 fn value<'a>(
-    glued: Option<&str>,
+    glued: &'a str,
     words: &mut impl Iterator<Item = &'a str>,
     option: &str,
     what: &'static str,
-) -> Result<String, ArgsError> {
-    match glued {
-        Some(text) if !text.is_empty() => Ok(text.to_owned()),
-        _ => words
-            .next()
-            .map(str::to_owned)
-            .ok_or_else(|| ArgsError::Missing { option: option.to_owned(), what }),
+) -> Result<&'a str, ArgsError> {
+    if !glued.is_empty() {
+        return Ok(glued);
     }
+    words.next().ok_or_else(|| ArgsError::Missing { option: option.to_owned(), what })
+}
+
+fn level(text: &str) -> Result<LogLevel, ArgsError> {
+    match text {
+        "-1" => Ok(LogLevel::Debug),
+        "0" => Ok(LogLevel::Information),
+        "1" => Ok(LogLevel::Warning),
+        "2" => Ok(LogLevel::Error),
+        "3" => Ok(LogLevel::Fatal),
+        _ => Err(ArgsError::Level(text.to_owned())),
+    }
+}
+
+fn priority(text: &str) -> Result<u8, ArgsError> {
+    text.parse().ok().filter(|priority| *priority <= 99).ok_or_else(|| ArgsError::Priority(text.to_owned()))
 }
 
 fn seconds(text: &str) -> Result<Duration, ArgsError> {
@@ -273,6 +361,41 @@ mod tests {
     }
 
     #[test]
+    fn flags_of_a_chronyd() {
+        let Ok(Command::Daemon(options)) =
+            read(&["-ndU", "-rR", "-s", "-m", "-P", "10", "-L1", "-l/var/log/x.log", "-u", "_chrony"])
+        else {
+            panic!("refused")
+        };
+        let expected = Options {
+            any_user: true,
+            reload_dumps: true,
+            restart: true,
+            restore_time: true,
+            lock_memory: true,
+            priority: Some(10),
+            log_level: LogLevel::Warning,
+            log_file: Some("/var/log/x.log".into()),
+            user: Some("_chrony".to_owned()),
+            ..Options::default()
+        };
+        assert_eq!(options, expected);
+
+        let level = |words: &[&str]| match read(words) {
+            Ok(Command::Daemon(options)) => options.log_level,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(level(&["-d"]), LogLevel::Information);
+        assert_eq!(level(&["-dd"]), LogLevel::Debug);
+        assert_eq!(level(&["-L", "-1"]), LogLevel::Debug);
+
+        let look = Options { once: true, leave_clock: true, any_user: true, ..Options::default() };
+        assert_eq!(read(&["-Q"]), Ok(Command::Daemon(look)));
+        let print = Options { print: true, file: "/x".into(), ..Options::default() };
+        assert_eq!(read(&["-pf/x"]), Ok(Command::Daemon(print)));
+    }
+
+    #[test]
     fn no_arguments_run_the_service() {
         assert_eq!(read(&[]), Ok(Command::Daemon(Options::default())));
     }
@@ -286,6 +409,7 @@ mod tests {
             Ok(Command::Resolve { name: "ntp.example".to_owned(), family: Some(Family::V6) })
         );
         assert_eq!(read(&["-x", "--version"]), Ok(Command::Version));
+        assert_eq!(read(&["-nv"]), Ok(Command::Version));
         assert_eq!(read(&["-xh"]), Ok(Command::Help));
     }
 
@@ -298,6 +422,12 @@ mod tests {
             (&["-f"], "option '-f' needs a file after it"),
             (&["-t", "0"], "'-t 0' is not a number of seconds above 0 and below a thousand million"),
             (&["-t", "soon"], "'-t soon' is not a number of seconds above 0 and below a thousand million"),
+            (
+                &["-L", "4"],
+                "'-L 4' is not a level: 0 information, 1 warnings, 2 errors, 3 what ends it, -1 debug messages too",
+            ),
+            (&["-P100"], "'-P 100' is not a priority from 0 to 99"),
+            (&["-u"], "option '-u' needs a user after it"),
             (&["-46"], "-4 and -6 exclude each other; leave both out to use both families"),
             (
                 &["-f", "/x", "port 0"],

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use timefleet_agent::engine::Drift;
-use timefleet_agent::time::Ppm;
+use timefleet_agent::time::{Ppm, Seconds};
 
 use crate::files::{self, FileError};
 
@@ -29,6 +30,15 @@ pub(crate) fn read(path: &Path) -> Result<Option<Drift>, DriftFileError> {
     }
 }
 
+/// How much later than `now` the file was written; `None` = it was not, or there is no file.
+pub(crate) fn written_after(path: &Path, now: SystemTime) -> io::Result<Option<Seconds>> {
+    match std::fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        Ok(written) => Ok(written.duration_since(now).ok().map(|span| Seconds(span.as_secs_f64()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Replaces the file; its directory is made if it is missing.
 pub(crate) fn write(path: &Path, drift: Drift) -> Result<(), FileError> {
     if let Some(directory) = path.parent() {
@@ -47,6 +57,8 @@ fn parse(text: &str) -> Option<Drift> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -58,6 +70,17 @@ mod tests {
         write(&path, drift).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "          -12.345678             0.250000\n");
         assert_eq!(read(&path).unwrap(), Some(drift));
+    }
+
+    #[test]
+    fn a_clock_that_woke_up_in_the_past_is_behind_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("drift");
+        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(43_200);
+        assert_eq!(written_after(&path, noon).unwrap(), None);
+        std::fs::File::create(&path).unwrap().set_modified(noon).unwrap();
+        assert_eq!(written_after(&path, noon - Duration::from_secs(60)).unwrap(), Some(Seconds(60.0)));
+        assert_eq!(written_after(&path, noon + Duration::from_secs(60)).unwrap(), None);
     }
 
     #[test]

@@ -128,6 +128,7 @@ mod tests {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     use super::*;
+    use crate::args::LogLevel;
     use crate::clock::Clock;
     use crate::datagram::{Inbox, Queue};
     use timefleet_agent::config;
@@ -163,7 +164,7 @@ mod tests {
         let request = outgoing(1, to);
         let clock = Clock::new();
         let before = clock.now();
-        exchanges.send(&request, Log::new(true)).unwrap();
+        exchanges.send(&request, Log::new(LogLevel::Debug)).unwrap();
         let exchange = exchanges.get(ExchangeId(1)).unwrap();
         assert!(exchange.local.is_some_and(|local| local.is_loopback()), "{:?}", exchange.local);
 
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn a_closed_port_is_told_as_an_error() {
         let mut exchanges = Exchanges::new(&Config::default(), 15);
-        exchanges.send(&outgoing(1, address(93, 21_126)), Log::new(true)).unwrap();
+        exchanges.send(&outgoing(1, address(93, 21_126)), Log::new(LogLevel::Debug)).unwrap();
         let exchange = exchanges.get(ExchangeId(1)).unwrap();
         let mut inbox = Inbox::new();
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -204,7 +205,9 @@ mod tests {
         let text = format!("bindacqaddress {}\nacquisitionport {}\n", own.ip(), own.port());
         let mut exchanges = Exchanges::new(&config::parse("test", &text).unwrap(), 15);
         for number in [1, 2] {
-            exchanges.send(&outgoing(number.into(), address(96, 21_130 + number)), Log::new(true)).unwrap();
+            exchanges
+                .send(&outgoing(number.into(), address(96, 21_130 + number)), Log::new(LogLevel::Debug))
+                .unwrap();
             let exchange = exchanges.get(ExchangeId(number.into())).unwrap();
             let local = nix::sys::socket::getsockname(exchange.fd.as_raw_fd()).unwrap();
             assert_eq!(socket::to_socket_addr(&local), Some(own));
@@ -220,7 +223,7 @@ mod tests {
             exchanges.add(outgoing(number, to));
         }
         let first = exchanges.next().unwrap();
-        exchanges.send(&first, Log::new(true)).unwrap();
+        exchanges.send(&first, Log::new(LogLevel::Debug)).unwrap();
         assert_eq!(exchanges.next(), None);
         exchanges.close(ExchangeId(2));
         exchanges.close(ExchangeId(1));

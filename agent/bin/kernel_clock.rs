@@ -80,6 +80,11 @@ impl KernelClock {
         Ok(Correction { frequency: Speed::from(&timex).ppm(), tai_offset, ..*wish })
     }
 
+    /// Sets the clock forward, or back.
+    pub(crate) fn step(self, step: Seconds) -> io::Result<()> {
+        self::step(step)
+    }
+
     /// Without `rtcsync` the kernel is never told that it is synchronised, or it would write the real-time clock.
     fn status(self, leap: Leap) -> libc::c_int {
         let synchronised = self.rtc_sync && leap != Leap::NotSynchronised;

@@ -138,6 +138,7 @@ mod tests {
     use nix::sys::socket::MsgFlags;
 
     use super::*;
+    use crate::args::LogLevel;
     use crate::clock::Clock;
     use crate::datagram::{self, Inbox, Queue};
     use timefleet_agent::config;
@@ -161,7 +162,7 @@ mod tests {
     fn a_multi_homed_server_answers_from_the_address_that_was_asked() {
         let port = 22_000 + (std::process::id() % 10_000) as u16;
         let config = config::parse("test", &format!("allow\nport {port}\n")).unwrap();
-        let listeners = serve_time(&config, Some(Family::V4), Log::new(true)).unwrap();
+        let listeners = serve_time(&config, Some(Family::V4), Log::new(LogLevel::Debug)).unwrap();
         let server = &listeners[0].fd;
         let client = socket::udp(Family::V4).unwrap();
         let asked = address(90, port);
@@ -199,14 +200,14 @@ mod tests {
         let place = format!("port 21124\nbindaddress {}\n", address.ip());
         let config = config::parse("test", &format!("allow\n{place}")).unwrap();
         assert_eq!(
-            serve_time(&config, Some(Family::V4), Log::new(true)).unwrap_err().to_string(),
+            serve_time(&config, Some(Family::V4), Log::new(LogLevel::Debug)).unwrap_err().to_string(),
             format!(
                 "cannot serve NTP on {address}: the port is taken; find its owner with 'ss -lunp' and stop it"
             )
         );
         for text in ["port 0\nallow\n".to_owned(), format!("{place}deny 10.0.0.0/8\n")] {
             let config = config::parse("test", &text).unwrap();
-            assert!(serve_time(&config, None, Log::new(true)).unwrap().is_empty(), "{text}");
+            assert!(serve_time(&config, None, Log::new(LogLevel::Debug)).unwrap().is_empty(), "{text}");
         }
     }
 }

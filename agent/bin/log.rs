@@ -1,21 +1,34 @@
-//! The log: lines on standard error. Under systemd they carry the priorities of sd-daemon(3), elsewhere the time.
+//! The log: lines on standard error, or in a file. Under systemd they carry the priorities of sd-daemon(3), elsewhere the time.
 
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use timefleet_agent::engine::Level;
 
+use crate::args::LogLevel;
+
 /// Where the program's words go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log {
-    debug: bool,
+    lowest: LogLevel,
     journal: bool,
+    /// Instead of standard error. One for the life of the program.
+    file: Option<&'static Mutex<File>>,
 }
 
 impl Log {
-    /// `debug` lets debug messages pass.
-    pub(crate) fn new(debug: bool) -> Self {
-        Self { debug, journal: std::env::var_os("JOURNAL_STREAM").is_some() }
+    /// To standard error, without what is less important.
+    pub(crate) fn new(lowest: LogLevel) -> Self {
+        Self { lowest, journal: std::env::var_os("JOURNAL_STREAM").is_some(), file: None }
+    }
+
+    /// To a file from now on, at its end.
+    pub(crate) fn to_file(self, path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        Ok(Self { journal: false, file: Some(Box::leak(Box::new(Mutex::new(file)))), ..self })
     }
 
     pub(crate) fn debug(self, text: &str) {
@@ -34,11 +47,19 @@ impl Log {
         self.write(Level::Error, text);
     }
 
-    /// One line.
+    /// The last words of the program.
+    pub(crate) fn fatal(self, text: &str) {
+        self.put(Level::Error, text);
+    }
+
+    /// One line, if it is important enough.
     pub(crate) fn write(self, level: Level, text: &str) {
-        if level == Level::Debug && !self.debug {
-            return;
+        if LogLevel::from(level) >= self.lowest {
+            self.put(level, text);
         }
+    }
+
+    fn put(self, level: Level, text: &str) {
         let line = if self.journal {
             format!("<{}>{text}\n", priority(level))
         } else {
@@ -46,7 +67,21 @@ impl Log {
             format!("{} {}{text}\n", utc(unix), word(level))
         };
         // A log on a full disk must not stop the clock.
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        let _ = match self.file.map(Mutex::lock) {
+            Some(Ok(mut file)) => file.write_all(line.as_bytes()),
+            Some(Err(_)) | None => io::stderr().lock().write_all(line.as_bytes()),
+        };
+    }
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Information,
+            Level::Warning => Self::Warning,
+            Level::Error => Self::Error,
+        }
     }
 }
 
@@ -93,6 +128,23 @@ fn utc(unix: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_gets_what_is_important_enough() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.log");
+        std::fs::write(&path, "of an earlier run\n").unwrap();
+        let log = Log::new(LogLevel::Warning).to_file(&path).unwrap();
+        log.info("no");
+        log.debug("no");
+        log.warning("first");
+        log.error("second");
+        Log::new(LogLevel::Fatal).to_file(&path).unwrap().error("no");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let words: Vec<_> = text.lines().map(|line| line.split_once("Z ").map_or(line, |it| it.1)).collect();
+        assert_eq!(words, ["of an earlier run", "warning: first", "error: second"]);
+        assert!(Log::new(LogLevel::Debug).to_file(directory.path()).is_err());
+    }
 
     #[test]
     fn dates_around_leap_days() {

@@ -10,6 +10,7 @@ mod drift_file;
 mod exchange;
 mod file_system;
 mod files;
+mod help;
 mod host;
 mod kernel_clock;
 mod key_file;
@@ -35,7 +36,7 @@ const WRONG_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Help) => print(args::HELP),
+        Ok(Command::Help) => print(help::HELP),
         Ok(Command::Version) => print(concat!("timefleet-agent ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Host { ephemeral }) => host::run(ephemeral),
         Ok(Command::Resolve { name, family }) => lookup::run(&name, family),

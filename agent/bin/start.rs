@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use sd_notify::NotifyState;
@@ -22,7 +22,7 @@ use crate::config_file::{self, LoadError, Loaded};
 use crate::daemon::{Daemon, Past};
 use crate::datagram::Inbox;
 use crate::exchange::Exchanges;
-use crate::kernel_clock;
+use crate::kernel_clock::{self, KernelClock};
 use crate::key_file::{self, KeysError};
 use crate::leap_file::LeapFile;
 use crate::listener::{self, ListenError};
@@ -31,7 +31,7 @@ use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::resolver::{Resolver, Way};
 use crate::signals::Signals;
-use crate::{WRONG_INPUT, complain, drift_file, running};
+use crate::{WRONG_INPUT, complain, drift_file, print, running};
 
 /// All sockets together: what a simulator's poll set takes, and plenty.
 const MOST_SOCKETS: usize = 20;
@@ -51,6 +51,8 @@ enum StartError {
     Home(#[from] NoHome),
     #[error("cannot catch signals: {0}")]
     Signals(io::Error),
+    #[error("cannot open the log file {}: {source}", path.display())]
+    LogFile { path: PathBuf, source: io::Error },
     #[error("no random numbers to start from: {0}")]
     Seed(getrandom::Error),
     #[error("cannot wait for sockets: {0}")]
@@ -89,13 +91,26 @@ struct Traces {
 
 /// Runs the daemon until it ends.
 pub(crate) fn run(options: Options) -> ExitCode {
-    let log = Log::new(options.debug);
+    if let Some(why) = options.unsupported() {
+        complain(&format!("timefleet-agent: {why}"));
+        return ExitCode::from(WRONG_INPUT);
+    }
     let loaded = match config_file::load(&options) {
         Ok(loaded) => loaded,
         Err(error) => {
             // Exactly file:line:column, so that editors and people find it.
             complain(&error.to_string());
             return ExitCode::from(WRONG_INPUT);
+        }
+    };
+    if options.print {
+        return print_configuration(&loaded);
+    }
+    let log = match open_log(&options) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::FAILURE;
         }
     };
     for note in &loaded.notes {
@@ -120,10 +135,26 @@ pub(crate) fn run(options: Options) -> ExitCode {
     match keep_time(&options, loaded, keys, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log.error(&error.to_string());
+            log.fatal(&error.to_string());
             ExitCode::FAILURE
         }
     }
+}
+
+/// `-p`: the lines of all files, in the order in which they count.
+fn print_configuration(loaded: &Loaded) -> ExitCode {
+    for note in &loaded.notes {
+        complain(&note.to_string());
+    }
+    print(&loaded.lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
+/// Standard error, or the file of `-l`.
+fn open_log(options: &Options) -> Result<Log, StartError> {
+    let log = Log::new(options.log_level);
+    let Some(path) = &options.log_file else { return Ok(log) };
+    let path = paths::expand(path)?;
+    log.to_file(&path).map_err(|source| StartError::LogFile { path, source })
 }
 
 /// There is one daemon for a pid file; without `pidfile` it is in the run directory, where that can be written.
@@ -146,7 +177,7 @@ fn claim(options: &Options, loaded: &Loaded) -> Result<Option<PidFile>, StartErr
 
 fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<(), StartError> {
     let signals = Signals::register().map_err(StartError::Signals)?;
-    let loaded = if options.once { for_once(loaded) } else { loaded };
+    let loaded = if options.once { for_once(loaded) } else { for_restart(loaded, options.restart) };
     let mut traces = Traces { pid_file: claim(options, &loaded)?, run_dir: None };
     let (mut daemon, control) = match build(options, &loaded.config, keys, log) {
         Ok(built) => built,
@@ -193,6 +224,12 @@ fn for_once(mut loaded: Loaded) -> Loaded {
     loaded
 }
 
+/// With `-R` nothing is stepped only because the daemon has just started.
+fn for_restart(mut loaded: Loaded, is_restart: bool) -> Loaded {
+    loaded.config.make_step = loaded.config.make_step.filter(|step| !is_restart || step.limit.is_none());
+    loaded
+}
+
 fn build(
     options: &Options,
     config: &Config,
@@ -203,6 +240,9 @@ fn build(
     let family = usable_family(options.family, log);
     let found = kernel_clock::open(options.leave_clock, config.rtc_sync);
     let drift_file = config.drift_file.as_deref().map(paths::expand).transpose()?;
+    if options.restore_time {
+        restore_time(drift_file.as_deref(), found.clock, log);
+    }
     let (listeners, command_socket) = if options.once {
         (Vec::new(), None)
     } else {
@@ -281,6 +321,26 @@ fn read_drift(path: &Path, log: Log) -> Option<Drift> {
         log.warning(&error.to_string());
         None
     })
+}
+
+/// `-s`: a machine whose real-time clock has no battery wakes up in the past; it was later when the drift file was
+/// written.
+fn restore_time(drift_file: Option<&Path>, kernel: Option<KernelClock>, log: Log) {
+    let Some(path) = drift_file else {
+        return log.warning("-s: there is no 'driftfile' whose time the clock could be set to");
+    };
+    let (behind, kernel) = match (drift_file::written_after(path, SystemTime::now()), kernel) {
+        (Ok(Some(behind)), Some(kernel)) => (behind, kernel),
+        (Ok(Some(_)), None) => return log.warning("-s: the clock is left alone"),
+        (Ok(None), _) => return,
+        (Err(error), _) => return log.warning(&format!("-s: {}: {error}", path.display())),
+    };
+    match kernel.step(behind) {
+        Ok(()) => {
+            log.info(&format!("the clock was set forward by {behind}, to the time of {}", path.display()))
+        }
+        Err(error) => log.warning(&format!("-s: the clock cannot be set: {error}")),
+    }
 }
 
 /// Tells the service manager, the controller and the log that the daemon is up.

@@ -22,9 +22,26 @@ fn version_and_help_go_to_standard_output() {
     let (code, out, err) = said(&["--help"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.starts_with("timefleet-agent keeps this machine's clock right"), "{out}");
-    for flag in
-        ["-f FILE", "-4", "-6", "-x", "-q", "-t SECONDS", "-d", "--run-dir DIR", "--version", "-h, --help"]
-    {
+    for flag in [
+        "-f FILE",
+        "-4",
+        "-6",
+        "-x",
+        "-q",
+        "-Q",
+        "-t SECONDS",
+        "-p",
+        "-R",
+        "-s",
+        "-l FILE",
+        "-L LEVEL",
+        "-d",
+        "-n",
+        "-U",
+        "--run-dir DIR",
+        "-v, --version",
+        "-h, --help",
+    ] {
         assert!(out.lines().any(|line| line.trim_start().starts_with(flag)), "{flag} is not explained");
     }
     assert!(out.lines().all(|line| line.len() <= 100), "a line is too long for a terminal");
@@ -79,6 +96,26 @@ fn every_wrong_line_of_a_file_is_told_with_its_place() {
          their time over NTP\n"
     );
     assert_eq!(said(&["-x", "-f", file]), (Some(2), String::new(), expected));
+}
+
+#[test]
+fn the_configuration_is_printed_with_all_that_it_includes() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().to_str().unwrap();
+    std::fs::create_dir(directory.path().join("d")).unwrap();
+    std::fs::write(directory.path().join("d/b.conf"), "# more\nserver  10.0.0.2\n").unwrap();
+    std::fs::write(directory.path().join("d/a.conf"), "server 10.0.0.1 iburst\n").unwrap();
+    let file = format!("{place}/agent.conf");
+    std::fs::write(&file, format!("port 0\n\ninclude {place}/d/*.conf\nsourcedir {place}/none\n")).unwrap();
+    let printed = format!("port 0\nserver 10.0.0.1 iburst\nserver 10.0.0.2\nsourcedir {place}/none\n");
+    assert_eq!(said(&["-p", "-f", &file]), (Some(0), printed, String::new()));
+
+    std::fs::write(directory.path().join("d/b.conf"), "sever a\n").unwrap();
+    let wrong = format!(
+        "{place}/d/b.conf:1:1: unknown directive 'sever'; did you mean 'server'? (included at {file}:3)\n"
+    );
+    assert_eq!(said(&["-p", "-f", &file]), (Some(2), String::new(), wrong.clone()));
+    assert_eq!(said(&["-x", "-f", &file]), (Some(2), String::new(), wrong));
 }
 
 #[test]
