@@ -1,9 +1,10 @@
 //! One machine's kernel clock: an oscillator that wanders, what the kernel was told, and its leap seconds.
 
 use timefleet_agent::engine::Correction;
-use timefleet_agent::luck::Luck;
 use timefleet_agent::report::Leap;
 use timefleet_agent::time::{Moment, Mono, Seconds, Wall};
+
+use crate::chance::Chance;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -56,7 +57,7 @@ impl Kernel {
     }
 
     /// Lets the clock run until world time `now`.
-    pub(crate) fn advance(&mut self, now: i64, luck: &mut Luck) -> Moment {
+    pub(crate) fn advance(&mut self, now: i64, chance: &mut Chance) -> Moment {
         while self.at < now {
             let next = if self.wander > 0.0 { now.min(self.at + SECOND) } else { now };
             let elapsed = (next - self.at) as f64 / 1e9;
@@ -67,8 +68,7 @@ impl Kernel {
                 self.pass_midnight();
             }
             if self.wander > 0.0 {
-                let unit = (0..12).map(|_| luck.fraction()).sum::<f64>() - 6.0;
-                self.oscillator += self.wander * unit * elapsed.sqrt();
+                self.oscillator += self.wander * chance.normal() * elapsed.sqrt();
             }
         }
         Moment { mono: self.mono(), wall: self.wall() }
@@ -116,9 +116,9 @@ impl Kernel {
     }
 
     /// The machine slept until `now`: its oscillator ran on, and the real-time clock was set by the hardware's.
-    pub(crate) fn sleep(&mut self, now: i64, luck: &mut Luck) -> Moment {
+    pub(crate) fn sleep(&mut self, now: i64, chance: &mut Chance) -> Moment {
         let (from, gained) = (self.at, self.gained);
-        self.advance(now, luck);
+        self.advance(now, chance);
         self.slept += now - from;
         self.gained = gained;
         Moment { mono: self.mono(), wall: self.wall() }

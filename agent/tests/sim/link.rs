@@ -1,6 +1,6 @@
 //! What a datagram meets on its way from one machine to another.
 
-use timefleet_agent::luck::Luck;
+use crate::chance::Chance;
 
 /// One direction between two machines.
 #[derive(Clone, Copy, Debug)]
@@ -20,16 +20,16 @@ impl Link {
     pub(crate) const USUAL: Self = Self { base: 1e-4, jitter: 1e-4, loss: 0.0, twice: 0.0, late: 0.0 };
 
     /// When copies of a datagram arrive, in seconds from now; none when it is lost.
-    pub(crate) fn carry(&self, luck: &mut Luck) -> Vec<f64> {
-        if luck.fraction() < self.loss {
+    pub(crate) fn carry(&self, chance: &mut Chance) -> Vec<f64> {
+        if chance.fraction() < self.loss {
             return Vec::new();
         }
-        let mut delay = || self.base - self.jitter * (1.0 - luck.fraction()).ln();
+        let mut delay = || self.base + self.jitter * chance.exponential();
         let mut arrivals = vec![delay()];
         if self.twice > 0.0 {
             let second = delay();
-            if luck.fraction() < self.twice {
-                arrivals.push(second + self.late * luck.fraction());
+            if chance.fraction() < self.twice {
+                arrivals.push(second + self.late * chance.fraction());
             }
         }
         arrivals

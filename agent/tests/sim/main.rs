@@ -1,6 +1,10 @@
 //! Stories in a simulated world: the production engine on virtual time, every run from a printed seed.
 
 #[cfg(test)]
+mod accuracy;
+#[cfg(test)]
+mod chance;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod era;
@@ -366,11 +370,11 @@ fn no_datagram_from_anywhere_panics_or_moves_the_clock() {
     world.add(Machine::PERFECT, TRUE_TIME);
     let client = world.add(Machine { wander: 0.0, ..Machine::USUAL }, "server 10.0.0.1 iburst\nallow");
     world.run(1000.0);
-    let mut luck = timefleet_agent::luck::Luck::new([16; 32]);
+    let mut chance = chance::Chance::new(16);
     for _ in 0..20_000 {
-        let length = (luck.bits() % 100) as usize;
-        let mut bytes: Vec<u8> = (0..length).map(|_| luck.bits() as u8).collect();
-        if let Some(first) = bytes.first_mut().filter(|_| luck.bits().is_multiple_of(2)) {
+        let length = (chance.bits() % 100) as usize;
+        let mut bytes: Vec<u8> = (0..length).map(|_| chance.bits() as u8).collect();
+        if let Some(first) = bytes.first_mut().filter(|_| chance.bits().is_multiple_of(2)) {
             *first = 0x24;
         }
         world.throw(client, 0, &bytes);

@@ -12,11 +12,11 @@ use timefleet_agent::engine::{
 };
 use timefleet_agent::keys;
 use timefleet_agent::leap_list::LeapList;
-use timefleet_agent::luck::Luck;
 use timefleet_agent::packet::{Header, Packet};
 use timefleet_agent::report::{ClockControl, Leap};
 use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds};
 
+use crate::chance::Chance;
 use crate::kernel::Kernel;
 use crate::link::Link;
 use crate::node::{Machine, Node};
@@ -51,7 +51,7 @@ pub(crate) struct World {
     start: i64,
     /// World time of a leap second, and by how much UTC goes back there.
     leap: Option<(i64, f64)>,
-    luck: Luck,
+    chance: Chance,
     nodes: Vec<Node>,
     link: Link,
     links: BTreeMap<(usize, usize), Link>,
@@ -65,12 +65,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u8) -> Self {
+        // Shown when a story fails.
         println!("seed {seed}");
         Self {
             now: 0,
             start: START,
             leap: None,
-            luck: Luck::new([seed; 32]),
+            chance: Chance::new(seed.into()),
             nodes: Vec::new(),
             link: Link::USUAL,
             links: BTreeMap::new(),
@@ -113,8 +114,7 @@ impl World {
     /// Adds a machine; the first has the address 10.0.0.1, the next 10.0.0.2 and so on.
     pub(crate) fn add(&mut self, machine: Machine, configuration: &str) -> usize {
         let config = config::parse("story", configuration).unwrap();
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&self.luck.bits().to_be_bytes());
+        let seed = self.chance.seed();
         let control = if machine.steered {
             ClockControl::Steered
         } else {
@@ -134,7 +134,7 @@ impl World {
         let index = self.nodes.len();
         let start = self.start * 1_000_000_000;
         let mut kernel = Kernel::new(start, self.now, machine.ahead, machine.fast.ratio(), machine.wander);
-        let moment = kernel.advance(self.now, &mut self.luck);
+        let moment = kernel.advance(self.now, &mut self.chance);
         self.nodes.push(Node {
             steered: machine.steered,
             engine: Engine::new(setup, moment),
@@ -373,14 +373,14 @@ impl World {
         let node = &mut self.nodes[index];
         // A sleeping machine's clocks go on when it wakes.
         let now = if node.asleep_until > self.now { node.kernel.at() } else { self.now };
-        node.kernel.advance(now, &mut self.luck)
+        node.kernel.advance(now, &mut self.chance)
     }
 
     fn happen(&mut self, event: Event) {
         match event {
             Event::Wake(index) => {
                 let node = &mut self.nodes[index];
-                node.kernel.sleep(self.now, &mut self.luck);
+                node.kernel.sleep(self.now, &mut self.chance);
                 self.turn(index, |engine, moment| engine.handle_timeout(moment));
             }
             Event::Timeout(index, set) if set == self.nodes[index].timer && !self.sleeps(index) => {
@@ -431,7 +431,7 @@ impl World {
             return;
         }
         let link = self.links.get(&(from, to)).unwrap_or(&self.link);
-        for delay in link.carry(&mut self.luck) {
+        for delay in link.carry(&mut self.chance) {
             self.push(self.now + (delay * 1e9) as i64, event.clone());
         }
     }
