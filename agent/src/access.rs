@@ -1,9 +1,12 @@
 //! Who may ask: `allow` and `deny`, `cmdallow` and `cmddeny` (chrony.conf(5)). The most specific subnet decides;
 //! where no rule fits, the answer is no.
 
+mod gate;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+pub use self::gate::Gate;
 use crate::config::{AccessRule, Subnet};
 
 /// A table of rules for both address families. IPv6 addresses that only wrap an IPv4 address are that IPv4 address.
@@ -53,6 +56,11 @@ impl Access {
             IpAddr::V4(address) => self.v4.allows(address.to_bits().into()),
             IpAddr::V6(address) => self.v6.allows(address.to_bits()),
         }
+    }
+
+    /// The same verdicts, for many questions a second.
+    pub fn gate(&self) -> Gate {
+        Gate::new(&self.v4, &self.v6)
     }
 
     /// True when at least one rule allows somebody: otherwise there is no point in listening.
@@ -255,6 +263,47 @@ mod tests {
                 .max_by_key(|(_, length, _)| *length)
                 .is_some_and(|(_, _, allow)| *allow);
             prop_assert_eq!(table.allows(IpAddr::V4(address.into())), expected);
+            prop_assert_eq!(table.gate().allows(IpAddr::V4(address.into())), expected);
+        }
+    }
+    #[test]
+    fn the_gate_agrees_at_the_edges_of_every_subnet() {
+        let access = access(&[
+            "allow ::/0",
+            "deny 2001:db8::/32",
+            "allow 2001:db8:1::/48",
+            "deny ffff::/16",
+            "allow 0.0.0.0/0",
+            "deny 255.255.255.255/32",
+            "deny 0.0.0.0/8",
+            "allow 0.0.0.0/32",
+        ]);
+        let gate = access.gate();
+        for host in [
+            "::",
+            "2001:db7:ffff::",
+            "2001:db8::",
+            "2001:db8:1::",
+            "2001:db8:1:ffff::1",
+            "2001:db8:2::",
+            "2001:db9::",
+            "fffe::",
+            "ffff::",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "0.0.0.0",
+            "0.0.0.1",
+            "0.255.255.255",
+            "1.0.0.0",
+            "255.255.255.254",
+            "255.255.255.255",
+            "::ffff:0.0.0.0",
+            "::ffff:0.0.0.1",
+        ] {
+            assert_eq!(gate.allows(host.parse().unwrap()), allowed(&access, host), "{host}");
+        }
+        for host in ["0.0.0.0", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
+            assert!(!Access::default().gate().allows(host.parse().unwrap()));
+            assert!(Access::new(&[rule("allow")]).gate().allows(host.parse().unwrap()));
         }
     }
 }

@@ -1,17 +1,23 @@
-//! Who asked how often: one small record for each address in bounded memory, and counters for all of them.
+//! Who asked how often: one small record for each address in bounded memory, and counters for all of them. What an
+//! address may still have is decided here, too.
 //!
 //! The table is cut into sets of [`WAYS`] records; an address can only be in the two sets that its hash names, and is
 //! put into the emptier one, which fills all sets evenly. Looking it up, and making room for it, is a walk over two
 //! sets: constant time, no allocation. While the table is smaller than its limit two full sets make it double; at
 //! the limit a newcomer replaces the record of its sets that was idle longest.
 
+mod credit;
 mod record;
+mod stamps;
 
 use std::net::IpAddr;
 
+use self::credit::Price;
 use self::record::{Key, Record, Tick};
-use crate::config;
-use crate::time::Mono;
+pub use self::stamps::Pair;
+use self::stamps::Stamps;
+use crate::config::{self, RateLimit};
+use crate::time::{Mono, NtpTimestamp, Seconds};
 
 /// Records in one set.
 const WAYS: usize = 16;
@@ -32,10 +38,12 @@ pub enum Service {
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was answered.
+    /// It is answered.
     Answered,
-    /// It was dropped by rate limiting.
+    /// It is dropped by rate limiting.
     Dropped,
+    /// It is answered with the kiss code that asks for fewer requests.
+    Kissed,
 }
 
 /// Counters since the start, over all clients, also those that are forgotten.
@@ -51,6 +59,19 @@ pub struct Totals {
     pub command_drops: u64,
     /// Records that were lost to make room for others.
     pub records_lost: u64,
+}
+
+impl std::ops::Add for Totals {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            ntp_hits: self.ntp_hits + other.ntp_hits,
+            ntp_drops: self.ntp_drops + other.ntp_drops,
+            command_hits: self.command_hits + other.command_hits,
+            command_drops: self.command_drops + other.command_drops,
+            records_lost: self.records_lost + other.records_lost,
+        }
+    }
 }
 
 /// What is known of one client and one service.
@@ -79,6 +100,15 @@ pub struct Entry {
     pub command: Usage,
 }
 
+/// The timestamps that are held for clients in interleaved mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Held {
+    /// How many pairs.
+    pub pairs: u64,
+    /// From the oldest receive timestamp to the newest.
+    pub span: Seconds,
+}
+
 /// A part of the log, by index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -97,7 +127,9 @@ pub struct ClientLog {
     records: Vec<Record>,
     most_records: usize,
     seed: u64,
+    dice: u64,
     totals: Totals,
+    stamps: Stamps,
 }
 
 impl ClientLog {
@@ -108,7 +140,13 @@ impl ClientLog {
             config::ClientLog::Limit { bytes } => power_of_two_below(bytes / BYTES_PER_ADDRESS).max(WAYS),
         };
         let records = vec![Record::EMPTY; WAYS.min(most_records)];
-        Self { records, most_records, seed, totals: Totals::default() }
+        let stamps = Stamps::new(most_records);
+        Self { records, most_records, seed, dice: seed, totals: Totals::default(), stamps }
+    }
+
+    /// A number for an address that only those can foretell who know the seed.
+    pub fn hash(address: IpAddr, seed: u64) -> u64 {
+        Key::from(address).hash(seed)
     }
 
     /// How many addresses can be remembered; 0 = the log is off.
@@ -126,23 +164,73 @@ impl ClientLog {
         self.totals.command_hits += 1;
     }
 
-    /// Counts a request.
+    /// Counts a request and decides what becomes of it. Whoever is not remembered is not limited either.
+    pub fn ask(&mut self, service: Service, from: IpAddr, now: Mono, limit: Option<RateLimit>) -> Outcome {
+        let (key, tick) = (Key::from(from), Tick::of(now));
+        let outcome = match (limit, self.place(key).and_then(|place| self.records.get_mut(place))) {
+            (None, Some(record)) => {
+                record.hit(service, tick, Outcome::Answered);
+                Outcome::Answered
+            }
+            (_, None) => Outcome::Answered,
+            (Some(limit), Some(record)) => {
+                let is_paid = record.pay(service, tick, Price::of(limit));
+                let is_spared = !is_paid && record.is_driven_by_drops();
+                let outcome =
+                    if is_paid || is_spared { Outcome::Answered } else { luck(&mut self.dice, limit) };
+                record.hit(service, tick, outcome);
+                if is_spared {
+                    record.spare();
+                }
+                outcome
+            }
+        };
+        self.count(service, outcome);
+        outcome
+    }
+
+    /// Counts a request whose outcome is known.
     pub fn hit(&mut self, service: Service, from: IpAddr, now: Mono, outcome: Outcome) {
-        let dropped = u64::from(outcome == Outcome::Dropped);
-        match service {
-            Service::Ntp => {
-                self.totals.ntp_hits += 1;
-                self.totals.ntp_drops += dropped;
-            }
-            Service::Command => {
-                self.totals.command_hits += 1;
-                self.totals.command_drops += dropped;
-            }
-        }
-        let address = Key::from(from);
-        if let Some(record) = self.record(address) {
+        if let Some(record) = self.place(Key::from(from)).and_then(|place| self.records.get_mut(place)) {
             record.hit(service, Tick::of(now), outcome);
         }
+        self.count(service, outcome);
+    }
+
+    fn count(&mut self, service: Service, outcome: Outcome) {
+        let dropped = u64::from(outcome == Outcome::Dropped);
+        let totals = &mut self.totals;
+        let (hits, drops) = match service {
+            Service::Ntp => (&mut totals.ntp_hits, &mut totals.ntp_drops),
+            Service::Command => (&mut totals.command_hits, &mut totals.command_drops),
+        };
+        *hits += 1;
+        *drops += dropped;
+    }
+
+    /// The timestamps of an earlier answer.
+    pub fn stamps_of(&self, receive: NtpTimestamp) -> Option<Pair> {
+        self.stamps.find(receive)
+    }
+
+    /// Holds the timestamps of an answer; returns the receive timestamp that it must say. Without a log none are held.
+    pub fn hold_stamps(&mut self, pair: Pair) -> NtpTimestamp {
+        if self.most_records == 0 { pair.receive } else { self.stamps.hold(pair) }
+    }
+
+    /// The kernel saw an answer leave.
+    pub fn improve_stamps(&mut self, receive: NtpTimestamp, transmit: NtpTimestamp) {
+        self.stamps.improve(receive, transmit);
+    }
+
+    /// The clock jumped: no timestamps of answers are held any more.
+    pub fn forget_stamps(&mut self) {
+        self.stamps.forget();
+    }
+
+    /// The pairs of timestamps that are held.
+    pub fn held_stamps(&self) -> impl Iterator<Item = &Pair> {
+        self.stamps.held()
     }
 
     /// What is known of one client.
@@ -189,8 +277,8 @@ impl ClientLog {
         std::array::from_fn(|way| if way < WAYS { one + way } else { other + way - WAYS })
     }
 
-    /// The record of an address, new if need be.
-    fn record(&mut self, address: Key) -> Option<&mut Record> {
+    /// The place of an address's record, which is new if need be; `None` = the log is off.
+    fn place(&mut self, address: Key) -> Option<usize> {
         if address == Key::NOBODY || self.records.is_empty() {
             return None;
         }
@@ -199,10 +287,12 @@ impl ClientLog {
             let found = places
                 .iter()
                 .find(|place| self.records.get(**place).is_some_and(|one| one.address == address));
-            if let Some(place) = found.copied().or_else(|| self.free_place(&places)) {
-                let record = self.records.get_mut(place)?;
-                record.address = address;
-                return Some(record);
+            if let Some(place) = found {
+                return Some(*place);
+            }
+            if let Some(place) = self.free_place(&places) {
+                self.records.get_mut(place)?.address = address;
+                return Some(place);
             }
             if self.records.len() >= self.most_records {
                 return self.replace(&places, address);
@@ -223,12 +313,12 @@ impl ClientLog {
     }
 
     /// Gives the record that was idle longest to somebody else.
-    fn replace(&mut self, places: &[usize; 2 * WAYS], address: Key) -> Option<&mut Record> {
+    fn replace(&mut self, places: &[usize; 2 * WAYS], address: Key) -> Option<usize> {
         let idle_longest = *places.iter().min_by_key(|place| self.records.get(**place).map(Record::last))?;
         let record = self.records.get_mut(idle_longest)?;
         self.totals.records_lost += 1;
         *record = Record::of(address);
-        Some(record)
+        Some(idle_longest)
     }
 
     /// Twice the table, everybody in a new place. Half of it is empty then, so there is room.
@@ -243,6 +333,27 @@ impl ClientLog {
             }
         }
     }
+}
+
+/// Most of the excess is dropped; some is answered, and some gets the kiss code, at random.
+fn luck(dice: &mut u64, limit: RateLimit) -> Outcome {
+    let bits = roll(dice);
+    let one_in_two_to = |bits: u64, power: u8| bits.trailing_zeros() >= u32::from(power);
+    if one_in_two_to(bits, limit.leak) {
+        Outcome::Answered
+    } else if limit.kod > 0 && one_in_two_to(bits >> 32, limit.kod) {
+        Outcome::Kissed
+    } else {
+        Outcome::Dropped
+    }
+}
+
+/// Random enough to choose by: a Weyl sequence, mixed. The state is not given away by what is done with it.
+fn roll(dice: &mut u64) -> u64 {
+    *dice = dice.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*dice ^ (*dice >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 fn power_of_two_below(limit: u64) -> usize {
@@ -266,13 +377,13 @@ mod tests {
         ClientLog::new(config::ClientLog::Limit { bytes: addresses * BYTES_PER_ADDRESS }, 7)
     }
 
-    fn ask(log: &mut ClientLog, address: &str, at: f64) {
+    fn ask_at(log: &mut ClientLog, address: &str, at: f64) {
         log.hit(Service::Ntp, ip(address), seconds(at), Outcome::Answered);
     }
 
     #[test]
     fn a_record_is_small_and_the_default_limit_holds_4096_addresses() {
-        assert_eq!(size_of::<Record>(), 48);
+        assert_eq!(size_of::<Record>(), 64);
         assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 524_288 }, 0).capacity(), 4096);
         assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 1_000_000 }, 0).capacity(), 4096);
         assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 0 }, 0).capacity(), WAYS);
@@ -282,8 +393,8 @@ mod tests {
     #[test]
     fn a_client_is_counted_by_service_and_ages() {
         let mut log = log(64);
-        ask(&mut log, "192.0.2.1", 0.0);
-        ask(&mut log, "::ffff:192.0.2.1", 64.0);
+        ask_at(&mut log, "192.0.2.1", 0.0);
+        ask_at(&mut log, "::ffff:192.0.2.1", 64.0);
         log.hit(Service::Command, ip("192.0.2.1"), seconds(70.0), Outcome::Answered);
         log.count_local_command();
         let entry = log.entry(ip("192.0.2.1"), seconds(100.9)).unwrap();
@@ -313,10 +424,10 @@ mod tests {
         ];
         for (spacing, expected) in table {
             let mut log = log(64);
-            ask(&mut log, "192.0.2.1", 0.0);
+            ask_at(&mut log, "192.0.2.1", 0.0);
             assert_eq!(log.entry(ip("192.0.2.1"), seconds(0.0)).unwrap().ntp.interval, None);
             for count in 1..20 {
-                ask(&mut log, "192.0.2.1", spacing * f64::from(count));
+                ask_at(&mut log, "192.0.2.1", spacing * f64::from(count));
                 let interval = log.entry(ip("192.0.2.1"), seconds(1e6)).unwrap().ntp.interval;
                 assert_eq!(interval, Some(expected), "request {count} every {spacing} s");
             }
@@ -327,11 +438,11 @@ mod tests {
     fn the_interval_follows_a_client_that_changes_its_pace() {
         let mut log = log(64);
         for count in 0..4 {
-            ask(&mut log, "192.0.2.1", f64::from(count) * 2.0);
+            ask_at(&mut log, "192.0.2.1", f64::from(count) * 2.0);
         }
         assert_eq!(log.entry(ip("192.0.2.1"), seconds(6.0)).unwrap().ntp.interval, Some(1));
         for count in 1..20 {
-            ask(&mut log, "192.0.2.1", 6.0 + f64::from(count) * 64.0);
+            ask_at(&mut log, "192.0.2.1", 6.0 + f64::from(count) * 64.0);
         }
         assert_eq!(log.entry(ip("192.0.2.1"), seconds(6.0)).unwrap().ntp.interval, Some(6));
     }
@@ -340,11 +451,11 @@ mod tests {
     fn the_limited_interval_begins_with_the_first_drop() {
         let mut log = log(64);
         let client = ip("192.0.2.1");
-        ask(&mut log, "192.0.2.1", 0.0);
+        ask_at(&mut log, "192.0.2.1", 0.0);
         log.hit(Service::Ntp, client, seconds(16.0), Outcome::Dropped);
         let entry = log.entry(client, seconds(16.0)).unwrap();
         assert_eq!((entry.ntp.hits, entry.ntp.drops, entry.ntp_limited_interval), (2, 1, None));
-        ask(&mut log, "192.0.2.1", 18.0);
+        ask_at(&mut log, "192.0.2.1", 18.0);
         let entry = log.entry(client, seconds(18.0)).unwrap();
         assert_eq!((entry.ntp.interval, entry.ntp_limited_interval), (Some(4), Some(1)));
         assert_eq!(log.totals(), Totals { ntp_hits: 3, ntp_drops: 1, ..Totals::default() });
@@ -357,7 +468,7 @@ mod tests {
             let address = IpAddr::V4((0x0A00_0000 + client).into());
             log.hit(Service::Ntp, address, seconds(f64::from(client)), Outcome::Answered);
             // Who keeps asking stays.
-            ask(&mut log, "2001:db8::1", f64::from(client) + 0.5);
+            ask_at(&mut log, "2001:db8::1", f64::from(client) + 0.5);
         }
         assert_eq!(log.records.len(), 256);
         let known = log.records.iter().filter(|record| !record.is_empty()).count() as u64;
@@ -410,7 +521,7 @@ mod tests {
     #[test]
     fn a_log_that_is_off_counts_but_remembers_nobody() {
         let mut log = ClientLog::new(config::ClientLog::Off, 7);
-        ask(&mut log, "192.0.2.1", 0.0);
+        ask_at(&mut log, "192.0.2.1", 0.0);
         assert_eq!(log.totals().ntp_hits, 1);
         assert_eq!(log.entry(ip("192.0.2.1"), seconds(0.0)), None);
         assert_eq!(log.page(0, 8, 0, false, seconds(0.0)), None);

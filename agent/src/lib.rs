@@ -10,6 +10,7 @@ pub mod access;
 pub mod association;
 pub mod chronyc;
 pub mod client_log;
+pub mod clients;
 pub mod config;
 pub mod discipline;
 pub mod engine;

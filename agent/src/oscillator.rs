@@ -57,6 +57,11 @@ impl Oscillator {
         self.applied
     }
 
+    /// What the kernel's clock said when its correction last changed.
+    pub fn anchor(&self) -> Wall {
+        self.anchor
+    }
+
     /// Free-running time when the kernel's clock says `wall`.
     pub fn free(&self, wall: Wall) -> Free {
         let elapsed = wall - self.anchor;

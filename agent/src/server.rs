@@ -1,42 +1,241 @@
-//! The answer to one client.
+//! The answer to one client, from a snapshot of what is served.
+//!
+//! [`Service`] is all that an answer needs besides the clients themselves. It does not change: the engine makes a new
+//! one when something did, so that any number of threads can answer from it without waiting for each other.
 
-use crate::packet::{Header, Mode};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::access::Gate;
+use crate::association::{Stamp, StampedBy};
+use crate::client_log::{self, Outcome, Pair};
+use crate::clients::{Clients, Part};
+use crate::config::RateLimit;
+use crate::keys::Keys;
+use crate::packet::{HEADER_LENGTH, Header, LONGEST_PACKET, Mode, Packet, RefId, Trailer};
 use crate::reference::Reference;
-use crate::time::{Mono, NtpShort, NtpTimestamp, Wall};
+use crate::report::Leap;
+use crate::time::{Moment, Mono, NtpShort, NtpTimestamp, Seconds, Wall};
 
-/// What is true of this host at the moment of answering.
+/// Room for the longest answer: the header, and behind it the longest MAC (key number and 64 bytes).
+pub const LONGEST_ANSWER: usize = LONGEST_PACKET;
+
+/// True time over what the kernel's clock says: a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moments {
-    /// For the growth of the root dispersion.
-    pub mono: Mono,
-    /// When the request came, by this host's best estimate of true time.
-    pub received: Wall,
-    /// When the answer goes out, by the same estimate.
-    pub transmit: Wall,
-    /// Precision of this host's clock, log2 seconds.
-    pub precision: i8,
+pub struct Line {
+    /// A reading of the kernel's clock.
+    pub at: Wall,
+    /// What it lacked then.
+    pub offset: Seconds,
+    /// What it lacks more with each second.
+    pub rate: f64,
 }
 
-/// Answers a request; `None` when it is none. A MAC has been looked at before.
-pub fn answer(asked: &Header, reference: &Reference, moments: Moments) -> Option<Header> {
-    let mode = match (asked.mode, asked.version) {
-        (Mode::Client, _) | (Mode::Reserved, 1) => Mode::Server,
-        (Mode::SymmetricActive, _) => Mode::SymmetricPassive,
-        _ => return None,
-    };
-    Some(Header {
-        leap: reference.leap(),
-        version: asked.version,
-        mode,
-        stratum: reference.stratum(),
-        poll: asked.poll,
-        precision: moments.precision,
-        root_delay: NtpShort::from_seconds(reference.root_delay()),
-        root_dispersion: NtpShort::from_seconds(reference.root_dispersion(moments.mono)),
-        ref_id: reference.ref_id(),
-        reference: reference.reference_time().map_or(NtpTimestamp::ZERO, Wall::to_ntp),
-        origin: asked.transmit,
-        receive: moments.received.to_ntp(),
-        transmit: moments.transmit.to_ntp(),
-    })
+impl Line {
+    /// The best estimate of true time when the kernel's clock says `wall`.
+    pub fn true_time(&self, wall: Wall) -> Wall {
+        wall + self.offset + (wall - self.at) * self.rate
+    }
+}
+
+/// What this host says of its own clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Face {
+    leap: Leap,
+    stratum: u8,
+    ref_id: RefId,
+    reference: NtpTimestamp,
+    root_delay: NtpShort,
+    at: Mono,
+    root_dispersion: Seconds,
+    /// Gained per second.
+    dispersion_rate: f64,
+}
+
+impl Face {
+    /// Of a host that follows this.
+    pub fn of(reference: &Reference) -> Self {
+        let (at, dispersion_rate) = match reference {
+            Reference::Source(source) => (source.at, source.dispersion_rate),
+            Reference::Unsynchronised | Reference::Local { .. } => (Mono(0), 0.0),
+        };
+        Self {
+            leap: reference.leap(),
+            stratum: reference.stratum(),
+            ref_id: reference.ref_id(),
+            reference: reference.reference_time().map_or(NtpTimestamp::ZERO, Wall::to_ntp),
+            root_delay: NtpShort::from_seconds(reference.root_delay()),
+            at,
+            root_dispersion: reference.root_dispersion(at),
+            dispersion_rate,
+        }
+    }
+
+    fn root_dispersion(&self, now: Mono) -> Seconds {
+        self.root_dispersion + (now - self.at).max(Seconds::ZERO) * self.dispersion_rate
+    }
+}
+
+/// What is served, and to whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Who may ask.
+    pub gate: Arc<Gate>,
+    /// Keys that requests may be signed with.
+    pub keys: Arc<Keys>,
+    /// How often one address is answered.
+    pub limit: Option<RateLimit>,
+    /// Precision of this host's clock, log2 seconds.
+    pub precision: i8,
+    /// What is said of the clock.
+    pub face: Face,
+    /// True time.
+    pub line: Line,
+}
+
+/// A datagram that came to the server's socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Who sent it.
+    pub from: IpAddr,
+    /// When it came.
+    pub received: Stamp,
+    /// All of it.
+    pub bytes: &'a [u8],
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Its length in bytes.
+    pub length: usize,
+    /// Its receive timestamp, when the client may ask for the time at which it really leaves: whoever learns that time
+    /// from the kernel tells it to [`Service::left`].
+    pub held: Option<NtpTimestamp>,
+}
+
+impl Service {
+    /// Answers a datagram; `None` = nothing is said. `now` is when the answer leaves, as well as it is known before.
+    pub fn answer(
+        &self,
+        clients: &Clients,
+        now: Moment,
+        asked: &Asked<'_>,
+        answer: &mut [u8; LONGEST_ANSWER],
+    ) -> Option<Answered> {
+        if !self.gate.allows(asked.from) {
+            return None;
+        }
+        let packet = Packet::parse(asked.bytes).ok()?;
+        let mode = mode_of_answer(&packet.header)?;
+        let key = self.key_of(&packet, asked.bytes)?;
+        let mut header = self.header(&packet.header, mode, now, asked.received);
+        let held = {
+            let mut part = clients.part_of(asked.from)?;
+            let outcome = part.log.ask(client_log::Service::Ntp, asked.from, now.mono, self.limit);
+            let served = &mut part.served;
+            match outcome {
+                Outcome::Dropped => return None,
+                Outcome::Answered | Outcome::Kissed => {}
+            }
+            served.authenticated += u64::from(key.is_some());
+            match asked.received.by {
+                StampedBy::Daemon => served.daemon_received += 1,
+                StampedBy::Kernel => served.kernel_received += 1,
+            }
+            if outcome == Outcome::Kissed {
+                served.daemon_sent += 1;
+                kiss(&mut header);
+                None
+            } else {
+                interleave(&mut part, &packet.header, &mut header)
+            }
+        };
+        answer.first_chunk_mut::<HEADER_LENGTH>()?.copy_from_slice(&header.to_bytes());
+        let length = match key {
+            None => HEADER_LENGTH,
+            Some(key) => self.keys.sign(key, header.version, answer, HEADER_LENGTH)?,
+        };
+        Some(Answered { length, held })
+    }
+
+    /// The kernel saw an answer leave when its clock said `at`.
+    pub fn left(&self, clients: &Clients, to: IpAddr, held: NtpTimestamp, at: Wall) {
+        clients.improve_stamps(to, held, self.line.true_time(at).to_ntp());
+    }
+
+    /// The key that a request is signed with, if any; `None` = a signature that is not to be answered.
+    fn key_of(&self, packet: &Packet, bytes: &[u8]) -> Option<Option<u32>> {
+        match packet.trailer {
+            Trailer::Plain => Some(None),
+            Trailer::Mac { .. } => {
+                self.keys.verify(packet.header.version, bytes, packet.trailer).ok().map(Some)
+            }
+        }
+    }
+
+    fn header(&self, asked: &Header, mode: Mode, now: Moment, received: Stamp) -> Header {
+        let face = &self.face;
+        Header {
+            leap: face.leap,
+            version: asked.version,
+            mode,
+            stratum: face.stratum,
+            poll: asked.poll,
+            precision: self.precision,
+            root_delay: face.root_delay,
+            root_dispersion: NtpShort::from_seconds(face.root_dispersion(now.mono)),
+            ref_id: face.ref_id,
+            reference: face.reference,
+            origin: asked.transmit,
+            receive: self.line.true_time(received.wall).to_ntp(),
+            transmit: self.line.true_time(now.wall).to_ntp(),
+        }
+    }
+}
+
+/// `None` = nothing that a server answers.
+fn mode_of_answer(asked: &Header) -> Option<Mode> {
+    match (asked.mode, asked.version) {
+        (Mode::Client, _) | (Mode::Reserved, 1) => Some(Mode::Server),
+        (Mode::SymmetricActive, _) => Some(Mode::SymmetricPassive),
+        _ => None,
+    }
+}
+
+/// Turns an answer into the request to ask less (RFC 5905 section 7.4). The times in it are true all the same.
+fn kiss(answer: &mut Header) {
+    answer.leap = Leap::NotSynchronised;
+    answer.stratum = 0;
+    answer.ref_id = RefId::RATE;
+    answer.root_delay = NtpShort(0);
+    answer.root_dispersion = NtpShort(0);
+}
+
+/// The interleaved mode (RFC 9769). A client in it puts the receive timestamp of an earlier answer where its own
+/// transmit timestamp would come back from, and something else than that into its receive timestamp. It gets the time
+/// at which that earlier answer left; from then on the timestamps of its answers are held.
+fn interleave(part: &mut Part, asked: &Header, answer: &mut Header) -> Option<NtpTimestamp> {
+    let wants = asked.mode == Mode::Client
+        && !asked.origin.is_zero()
+        && !asked.receive.is_zero()
+        && asked.receive != asked.transmit;
+    if !wants {
+        part.served.daemon_sent += 1;
+        return None;
+    }
+    let earlier = part.log.stamps_of(asked.origin);
+    let pair = Pair { receive: answer.receive, transmit: answer.transmit, by_kernel: false };
+    answer.receive = part.log.hold_stamps(pair);
+    match earlier {
+        None => part.served.daemon_sent += 1,
+        Some(earlier) => {
+            answer.origin = asked.receive;
+            answer.transmit = earlier.transmit;
+            part.served.interleaved += 1;
+            part.served.kernel_sent += u64::from(earlier.by_kernel);
+            part.served.daemon_sent += u64::from(!earlier.by_kernel);
+        }
+    }
+    Some(answer.receive)
 }

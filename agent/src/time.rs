@@ -232,6 +232,11 @@ impl NtpTimestamp {
         self.0 == 0
     }
 
+    /// The span that is so many units of 2^-32 s.
+    pub fn span(units: i64) -> Seconds {
+        Seconds(units as f64 / 4_294_967_296.0)
+    }
+
     /// The reading in the era that puts it within 68 years of `near`.
     pub fn near(self, near: Wall) -> Wall {
         let reference = near.to_ntp();

@@ -1,6 +1,6 @@
 //! A request's datagram in, a reply's datagram out: who may ask, in which order things are checked, what is said.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::desk::{Asker, Desk, Manual, SourceOption, Table};
 use super::open;
@@ -18,7 +18,7 @@ const OLDEST_ANSWERED_VERSION: u8 = 5;
 /// Answers one datagram; `None` = say nothing. An answer is never longer than the request was.
 pub fn answer(desk: &mut impl Desk, asker: Asker, datagram: &[u8]) -> Option<Vec<u8>> {
     if let Asker::Udp(host) = asker
-        && !is_loopback(host)
+        && !asker.is_loopback()
         && !desk.access(Table::Commands, host.to_canonical())
     {
         return None;
@@ -30,7 +30,9 @@ pub fn answer(desk: &mut impl Desk, asker: Asker, datagram: &[u8]) -> Option<Vec
     if header.packet_type != REQUEST || header.reserved != 0 {
         return None;
     }
-    desk.count_command(asker);
+    if !desk.admit_command(asker) {
+        return None;
+    }
     if header.version != VERSION && header.version < OLDEST_ANSWERED_VERSION {
         return None;
     }
@@ -39,12 +41,6 @@ pub fn answer(desk: &mut impl Desk, asker: Asker, datagram: &[u8]) -> Option<Vec
         Err(status) => (status, Reply::Null),
     };
     Some(reply.encode(header.number, header.sequence, status))
-}
-
-/// Exactly the two addresses that need no `cmdallow`: 127.0.0.2 is a stranger.
-fn is_loopback(host: IpAddr) -> bool {
-    let host = host.to_canonical();
-    host == IpAddr::V4(Ipv4Addr::LOCALHOST) || host == IpAddr::V6(Ipv6Addr::LOCALHOST)
 }
 
 /// Version before number, number before length, length before permission: chronyc can tell from the status which

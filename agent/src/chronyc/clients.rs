@@ -1,11 +1,12 @@
 //! The client log as chronyc sees it.
 
 use super::wire::{Address, ClientAccess, Clients, ClientsPage};
-use crate::client_log::{ClientLog, Entry};
+use crate::client_log::Entry;
+use crate::clients::Clients as Everybody;
 use crate::time::Mono;
 
 /// Answers CLIENT_ACCESSES_BY_INDEX3 from a log; `None` when it is off. There is no NTS-KE, so nobody used it.
-pub fn clients(log: &mut ClientLog, page: ClientsPage, now: Mono) -> Option<Clients> {
+pub fn clients(log: &Everybody, page: ClientsPage, now: Mono) -> Option<Clients> {
     let page = log.page(page.first, page.count, page.min_hits, page.reset != 0, now)?;
     Some(Clients {
         table_size: page.table_size,
@@ -43,10 +44,10 @@ mod tests {
     #[test]
     fn a_client_that_asked_twice_is_a_line_of_the_page() {
         let second = |seconds: u64| Mono(seconds * 1_000_000_000);
-        let mut log = ClientLog::new(config::ClientLog::Limit { bytes: 524_288 }, 1);
+        let log = Everybody::new(config::ClientLog::Limit { bytes: 2_048 }, 1);
         let host = "192.0.2.1".parse().unwrap();
-        log.hit(Service::Ntp, host, second(100), Outcome::Answered);
-        log.hit(Service::Ntp, host, second(164), Outcome::Dropped);
+        log.part_of(host).unwrap().log.hit(Service::Ntp, host, second(100), Outcome::Answered);
+        log.part_of(host).unwrap().log.hit(Service::Ntp, host, second(164), Outcome::Dropped);
         let page = ClientsPage { first: 0, count: 8, min_hits: 0, reset: 0 };
         let line = ClientAccess {
             address: Address::V4([192, 0, 2, 1].into()),
@@ -65,7 +66,7 @@ mod tests {
             cmd_age: None,
         };
         let expected = Clients { table_size: 16, next_index: 16, clients: vec![line] };
-        assert_eq!(clients(&mut log, page, second(170)), Some(expected));
-        assert_eq!(clients(&mut ClientLog::new(config::ClientLog::Off, 1), page, second(170)), None);
+        assert_eq!(clients(&log, page, second(170)), Some(expected));
+        assert_eq!(clients(&Everybody::new(config::ClientLog::Off, 1), page, second(170)), None);
     }
 }

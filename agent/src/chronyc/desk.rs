@@ -1,6 +1,6 @@
 //! What a daemon must know and do so that chronyc can be answered: the engine's side of the monitoring protocol.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::wire::{self, Address, SourceMatch, Status};
 use crate::config::{AccessRule, Local, OpenCommand};
@@ -13,6 +13,15 @@ pub enum Asker {
     Udp(IpAddr),
     /// Somebody who could enter the Unix socket's directory: everything is permitted.
     Unix,
+}
+
+impl Asker {
+    /// Exactly the two addresses that need no `cmdallow` and have no `cmdratelimit`: 127.0.0.2 is a stranger.
+    pub fn is_loopback(self) -> bool {
+        let Self::Udp(host) = self else { return false };
+        let host = host.to_canonical();
+        host == IpAddr::V4(Ipv4Addr::LOCALHOST) || host == IpAddr::V6(Ipv6Addr::LOCALHOST)
+    }
 }
 
 /// Which table of access rules.
@@ -96,8 +105,9 @@ pub trait Desk {
     fn clients(&mut self, page: wire::ClientsPage) -> Option<wire::Clients>;
     /// ACCHECK and CMDACCHECK, by the rules alone; the latter also decides who is answered over UDP.
     fn access(&self, table: Table, address: IpAddr) -> bool;
-    /// A monitoring request came from somebody who may ask: a command hit, logged by address if it came over UDP.
-    fn count_command(&mut self, asker: Asker);
+    /// A monitoring request came from somebody who may ask: a command hit, logged by address if it came over UDP. False
+    /// = that address asks too often (`cmdratelimit`), and gets no answer.
+    fn admit_command(&mut self, asker: Asker) -> bool;
 
     /// The reports that may be read over UDP (`opencommands`).
     fn open_commands(&self) -> &[OpenCommand];

@@ -1,7 +1,8 @@
-//! One client in 48 bytes: how often it asked, when last, and how fast on average.
+//! One client in 64 bytes: how often it asked, when last, how fast on average, and what it may still have.
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::credit::{Credit, Price};
 use super::{Entry, Outcome, Service, Usage};
 use crate::time::Mono;
 
@@ -46,22 +47,28 @@ impl Key {
 pub(super) struct Tick(u64);
 
 impl Tick {
-    const PER_SECOND: u64 = 256;
+    pub(super) const PER_SECOND: u64 = 256;
+
+    fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
 
     pub(super) fn of(mono: Mono) -> Self {
-        Self((u128::from(mono.0) * u128::from(Self::PER_SECOND) / 1_000_000_000) as u64)
+        let (seconds, nanos) = (mono.0 / 1_000_000_000, mono.0 % 1_000_000_000);
+        Self(seconds * Self::PER_SECOND + nanos * Self::PER_SECOND / 1_000_000_000)
     }
 }
 
-/// One client: 48 bytes.
+/// One client: 64 bytes, a line of the processor's cache.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub(super) address: Key,
     ntp: Track,
     command: Track,
-    ntp_pace: Pace,
-    ntp_limited_pace: Pace,
-    command_pace: Pace,
+    /// Of NTP requests that follow an excess one.
+    limited_pace: Pace,
+    /// The last NTP request was dropped, or only spared because dropping makes this client ask more.
+    was_excess: bool,
     ntp_fraction: u8,
     command_fraction: u8,
 }
@@ -73,19 +80,21 @@ struct Track {
     drops: u32,
     /// Whole seconds of the last request, plus one; 0 = none yet. The fraction is kept apart for the sake of size.
     last: u32,
+    pace: Pace,
+    credit: Credit,
 }
 
 impl Track {
-    const EMPTY: Self = Self { hits: 0, drops: 0, last: 0 };
+    const EMPTY: Self = Self { hits: 0, drops: 0, last: 0, pace: Pace::UNKNOWN, credit: Credit::FULL };
 
-    fn last(self, fraction: u8) -> Option<Tick> {
+    fn last(&self, fraction: u8) -> Option<Tick> {
         let seconds = self.last.checked_sub(1)?;
         Some(Tick(u64::from(seconds) * Tick::PER_SECOND + u64::from(fraction)))
     }
 
-    fn usage(self, fraction: u8, pace: Pace, now: Tick) -> Usage {
-        let age = self.last(fraction).map(|last| (now.0.saturating_sub(last.0) / Tick::PER_SECOND) as u32);
-        Usage { hits: self.hits, drops: self.drops, interval: pace.interval(), age }
+    fn usage(&self, fraction: u8, now: Tick) -> Usage {
+        let age = self.last(fraction).map(|last| (now.since(last) / Tick::PER_SECOND) as u32);
+        Usage { hits: self.hits, drops: self.drops, interval: self.pace.interval(), age }
     }
 }
 
@@ -94,9 +103,8 @@ impl Record {
         address: Key::NOBODY,
         ntp: Track::EMPTY,
         command: Track::EMPTY,
-        ntp_pace: Pace::UNKNOWN,
-        ntp_limited_pace: Pace::UNKNOWN,
-        command_pace: Pace::UNKNOWN,
+        limited_pace: Pace::UNKNOWN,
+        was_excess: false,
         ntp_fraction: 0,
         command_fraction: 0,
     };
@@ -115,17 +123,40 @@ impl Record {
         self.ntp.last(self.ntp_fraction).max(self.command.last(self.command_fraction))
     }
 
+    /// Is a request paid for? One that is not is an excess over the limit.
+    pub(super) fn pay(&mut self, service: Service, now: Tick, price: Price) -> bool {
+        let (track, fraction) = match service {
+            Service::Ntp => (&mut self.ntp, self.ntp_fraction),
+            Service::Command => (&mut self.command, self.command_fraction),
+        };
+        let idle = track.last(fraction).map_or(0, |last| now.since(last));
+        track.credit.pay(price, idle)
+    }
+
+    /// Does it ask more than twice as fast when it gets no answer? Then dropping makes for more traffic, not less.
+    pub(super) fn is_driven_by_drops(&self) -> bool {
+        self.limited_pace.is_known() && self.limited_pace.0 * 2.0 < self.ntp.pace.0
+    }
+
+    /// The request that was counted last was an excess one, and answered for the sake of less traffic.
+    pub(super) fn spare(&mut self) {
+        self.was_excess = true;
+    }
+
     pub(super) fn hit(&mut self, service: Service, now: Tick, outcome: Outcome) {
-        let (track, fraction, pace) = match service {
-            Service::Ntp => (&mut self.ntp, &mut self.ntp_fraction, &mut self.ntp_pace),
-            Service::Command => (&mut self.command, &mut self.command_fraction, &mut self.command_pace),
+        let (track, fraction) = match service {
+            Service::Ntp => (&mut self.ntp, &mut self.ntp_fraction),
+            Service::Command => (&mut self.command, &mut self.command_fraction),
         };
         if let Some(last) = track.last(*fraction) {
-            let spacing = now.0.saturating_sub(last.0);
-            pace.follow(spacing);
-            if service == Service::Ntp && track.drops > 0 {
-                self.ntp_limited_pace.follow(spacing);
+            let spacing = now.since(last);
+            track.pace.follow(spacing);
+            if service == Service::Ntp && self.was_excess {
+                self.limited_pace.follow(spacing);
             }
+        }
+        if service == Service::Ntp {
+            self.was_excess = outcome == Outcome::Dropped;
         }
         track.hits = track.hits.saturating_add(1);
         track.drops = track.drops.saturating_add(u32::from(outcome == Outcome::Dropped));
@@ -136,9 +167,9 @@ impl Record {
     pub(super) fn entry(&self, now: Tick) -> Option<Entry> {
         (!self.is_empty()).then(|| Entry {
             address: self.address.address(),
-            ntp: self.ntp.usage(self.ntp_fraction, self.ntp_pace, now),
-            ntp_limited_interval: self.ntp_limited_pace.interval(),
-            command: self.command.usage(self.command_fraction, self.command_pace, now),
+            ntp: self.ntp.usage(self.ntp_fraction, now),
+            ntp_limited_interval: self.limited_pace.interval(),
+            command: self.command.usage(self.command_fraction, now),
         })
     }
 
@@ -153,42 +184,38 @@ impl Record {
             track.hits = 0;
             track.drops = 0;
         }
-        self.ntp_limited_pace = Pace::UNKNOWN;
+        self.limited_pace = Pace::UNKNOWN;
     }
 }
 
-/// The running average of the spacing of requests: log2 of the ticks, in 1/256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pace(i16);
+/// The running average of the spacing of requests, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pace(f32);
 
 impl Pace {
-    const UNKNOWN: Self = Self(i16::MIN);
+    const UNKNOWN: Self = Self(0.0);
     /// Weight of the newest spacing.
-    const GAIN: f64 = 0.25;
+    const GAIN: f32 = 0.25;
     /// Faster is not told apart: 1/32 s, as chronyd shows it.
     const FASTEST: i8 = -5;
 
+    fn is_known(self) -> bool {
+        self.0 > 0.0
+    }
+
     fn follow(&mut self, spacing: u64) {
         // No spacing at all is half a tick, the middle of what it can have been.
-        let spacing = (spacing as f64).max(0.5);
-        let average = match *self {
-            Self::UNKNOWN => spacing,
-            Self(log) => {
-                let old = (f64::from(log) / 256.0).exp2();
-                old + (spacing - old) * Self::GAIN
-            }
-        };
-        *self = Self((average.log2() * 256.0).round() as i16);
+        let spacing = (spacing as f32).max(0.5);
+        self.0 = if self.is_known() { self.0 + (spacing - self.0) * Self::GAIN } else { spacing };
     }
 
     /// The power of two in whose reach the average is: from 2/3 to 4/3 of it.
     fn interval(self) -> Option<i8> {
-        if self == Self::UNKNOWN {
+        if !self.is_known() {
             return None;
         }
-        let ticks_per_second = (Tick::PER_SECOND as f64).log2();
-        let log = f64::from(self.0) / 256.0 - ticks_per_second;
-        let nearest = (log - (4.0_f64 / 3.0).log2()).ceil();
+        let seconds = f64::from(self.0) / Tick::PER_SECOND as f64;
+        let nearest = (seconds * 0.75).log2().ceil();
         Some((nearest as i8).max(Self::FASTEST))
     }
 }

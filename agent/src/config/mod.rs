@@ -89,6 +89,10 @@ pub struct Config {
     pub pid_file: Option<PathBuf>,
     /// `clientloglimit` and `noclientlog`.
     pub client_log: ClientLog,
+    /// `ratelimit`: how often one address is told the time; `None` = as often as it asks.
+    pub rate_limit: Option<RateLimit>,
+    /// `cmdratelimit`: how often one address other than loopback is answered on the monitoring port.
+    pub command_rate_limit: Option<RateLimit>,
     /// `keyfile`: where the keys of `key` options and of our clients are.
     pub key_file: Option<PathBuf>,
     /// `opencommands`: the reports that hosts may read over UDP.
@@ -133,6 +137,8 @@ impl Default for Config {
             drift_file: None,
             pid_file: None,
             client_log: ClientLog::default(),
+            rate_limit: None,
+            command_rate_limit: None,
             key_file: None,
             open_commands: OpenCommand::USUAL.to_vec(),
             source_dirs: Vec::new(),
@@ -174,6 +180,27 @@ impl Default for ClientLog {
     fn default() -> Self {
         Self::Limit { bytes: 524_288 }
     }
+}
+
+/// `ratelimit` and `cmdratelimit`: how many answers one address gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Shortest average spacing of answers, log2 seconds.
+    pub interval: i8,
+    /// Answers in a row that may come faster.
+    pub burst: u8,
+    /// One excess request in 2 to this power is answered all the same, so that nobody can be shut out by requests in
+    /// their name.
+    pub leak: u8,
+    /// One excess request in 2 to this power is answered with the kiss code RATE; 0 = none is.
+    pub kod: u8,
+}
+
+impl RateLimit {
+    /// `ratelimit` without options.
+    pub const TIME: Self = Self { interval: 3, burst: 8, leak: 2, kod: 0 };
+    /// `cmdratelimit` without options.
+    pub const COMMANDS: Self = Self { interval: -4, ..Self::TIME };
 }
 
 /// One `server` or `pool` line.

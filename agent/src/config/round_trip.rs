@@ -73,6 +73,11 @@ fn client_log() -> impl Strategy<Value = ClientLog> {
     prop_oneof![Just(ClientLog::Off), (1..=2_147_483_648_u64).prop_map(|bytes| ClientLog::Limit { bytes })]
 }
 
+fn rate_limit(kods: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = Option<RateLimit>> {
+    prop::option::of((-19..=12_i8, 1..=255_u8, 1..=4_u8, kods))
+        .prop_map(|limit| limit.map(|(interval, burst, leak, kod)| RateLimit { interval, burst, leak, kod }))
+}
+
 fn limit() -> impl Strategy<Value = Option<u32>> {
     prop::option::of(0..=2_147_483_647_u32)
 }
@@ -119,6 +124,7 @@ prop_compose! {
         (command_socket, drift_file, pid_file, client_log, open_commands) in
             (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
         key_file in prop::option::of(path()),
+        (rate_limit, command_rate_limit) in (rate_limit(0..=4), rate_limit(0..=0)),
         source_dirs in prop::collection::vec(directories(), 0..3),
         (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
     ) -> Config {
@@ -137,6 +143,8 @@ prop_compose! {
             client_log,
             open_commands,
             key_file,
+            rate_limit,
+            command_rate_limit,
             source_dirs,
             min_samples,
             max_samples,

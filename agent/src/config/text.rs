@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{
     AccessRule, ClientLog, CommandSocket, Config, Family, LeapMode, Local, MakeStep, MaxChange, OpenCommand,
-    Subnet, Upstream, UpstreamKind,
+    RateLimit, Subnet, Upstream, UpstreamKind,
 };
 
 impl fmt::Display for Config {
@@ -102,6 +102,12 @@ impl Config {
         if self.open_commands != OpenCommand::USUAL {
             let words: Vec<String> = self.open_commands.iter().map(|command| format!(" {command}")).collect();
             writeln!(f, "opencommands{}", words.concat())?;
+        }
+        for (name, limit) in [("ratelimit", self.rate_limit), ("cmdratelimit", self.command_rate_limit)] {
+            if let Some(RateLimit { interval, burst, leak, kod }) = limit {
+                let kod = if kod == 0 { String::new() } else { format!(" kod {kod}") };
+                writeln!(f, "{name} interval {interval} burst {burst} leak {leak}{kod}")?;
+            }
         }
         match self.client_log {
             ClientLog::Off => writeln!(f, "noclientlog"),

@@ -12,7 +12,6 @@ const LOG_FILES: &str =
     "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
 const NTS: &str = "NTS is not implemented";
 const PTP: &str = "NTP over PTP is not implemented";
-const RATES: &str = "replies are not rate-limited; narrow 'allow' instead";
 const REAL_TIME_CLOCK: &str = "the real-time clock is left to the kernel; write 'rtcsync'";
 const UNIT: &str = "memory and priority are set in its systemd unit";
 
@@ -23,7 +22,6 @@ const REASONS: &[(&str, &str)] = &[
     ("binddevice", DEVICES),
     ("broadcast", "it does not broadcast; clients poll it"),
     ("clockprecision", "the clock's precision is measured at the start"),
-    ("cmdratelimit", RATES),
     ("combinelimit", "how sources are combined is fixed"),
     ("dscp", "packets are sent without a service class"),
     ("dumpdir", "sample histories are not kept over restarts; only the drift file is"),
@@ -58,7 +56,6 @@ const REASONS: &[(&str, &str)] = &[
     ("peer", "there are no symmetric associations; write 'server' on both hosts"),
     ("ptpdomain", PTP),
     ("ptpport", PTP),
-    ("ratelimit", RATES),
     ("refclock", "it has no drivers for hardware clocks; get their time over NTP"),
     ("rtcautotrim", REAL_TIME_CLOCK),
     ("rtcdevice", REAL_TIME_CLOCK),

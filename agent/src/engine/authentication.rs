@@ -1,8 +1,9 @@
-//! Keys: whose signatures count, and which are missing.
+//! Keys: which are missing.
+
+use std::sync::Arc;
 
 use super::{Engine, Level};
 use crate::keys::Keys;
-use crate::packet::{Packet, Trailer};
 
 impl Engine {
     /// The key file was read: at the start, or because of an [`super::Action::ReadKeys`].
@@ -22,16 +23,6 @@ impl Engine {
         for text in complaints {
             self.log(Level::Warning, text);
         }
-        self.keys = keys;
-    }
-
-    /// The key that a request is signed with, if any; `None` = a signature that is not to be answered.
-    pub(super) fn key_of(&self, packet: &Packet, bytes: &[u8]) -> Option<Option<u32>> {
-        match packet.trailer {
-            Trailer::Plain => Some(None),
-            Trailer::Mac { .. } => {
-                self.keys.verify(packet.header.version, bytes, packet.trailer).ok().map(Some)
-            }
-        }
+        self.keys = Arc::new(keys);
     }
 }

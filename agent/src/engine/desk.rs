@@ -1,13 +1,14 @@
 //! The engine as chronyc sees it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::{Action, Engine, Level, Source, Transport};
 use crate::association::{Association, StampedBy};
 use crate::chronyc;
 use crate::chronyc::desk::{Asker, Desk, SourceOption, Table};
 use crate::chronyc::wire::{self, Address};
-use crate::client_log::{Outcome, Service};
+use crate::client_log::Outcome;
 use crate::config::{AccessRule, Local, MakeStep, OpenCommand};
 use crate::history::Sample;
 use crate::packet::{Mode, RefId, leap_bits};
@@ -287,8 +288,8 @@ impl Desk for EngineDesk<'_> {
     }
 
     fn server_stats(&self) -> wire::ServerStats {
-        let served = &self.engine.served;
-        let totals = self.engine.clients.totals();
+        let clients = &self.engine.clients;
+        let (totals, served, held) = (clients.totals(), clients.served(), clients.held_stamps());
         wire::ServerStats {
             ntp_hits: totals.ntp_hits,
             cmd_hits: totals.command_hits,
@@ -298,8 +299,11 @@ impl Desk for EngineDesk<'_> {
             daemon_rx: Some(served.daemon_received),
             daemon_tx: Some(served.daemon_sent),
             kernel_rx: Some(served.kernel_received),
-            kernel_tx: Some(0),
+            kernel_tx: Some(served.kernel_sent),
             ntp_auth_hits: served.authenticated,
+            ntp_interleaved_hits: served.interleaved,
+            timestamps_held: held.pairs,
+            timestamp_span: u64::from(whole_seconds(held.span)),
             hw_rx: Some(0),
             hw_tx: Some(0),
             ..wire::ServerStats::default()
@@ -307,7 +311,7 @@ impl Desk for EngineDesk<'_> {
     }
 
     fn clients(&mut self, page: wire::ClientsPage) -> Option<wire::Clients> {
-        chronyc::clients::clients(&mut self.engine.clients, page, self.now.mono)
+        chronyc::clients::clients(&self.engine.clients, page, self.now.mono)
     }
 
     fn access(&self, table: Table, address: IpAddr) -> bool {
@@ -317,12 +321,17 @@ impl Desk for EngineDesk<'_> {
         }
     }
 
-    fn count_command(&mut self, asker: Asker) {
+    fn admit_command(&mut self, asker: Asker) -> bool {
+        let clients = &self.engine.clients;
         match asker {
             Asker::Udp(from) => {
-                self.engine.clients.hit(Service::Command, from, self.now.mono, Outcome::Answered);
+                let limit = self.engine.config.command_rate_limit.filter(|_| !asker.is_loopback());
+                clients.ask_command(from, self.now.mono, limit) != Outcome::Dropped
             }
-            Asker::Unix => self.engine.clients.count_local_command(),
+            Asker::Unix => {
+                clients.count_local_command();
+                true
+            }
         }
     }
 
@@ -383,7 +392,10 @@ impl Desk for EngineDesk<'_> {
 
     fn add_access_rule(&mut self, table: Table, rule: AccessRule) -> wire::Status {
         match table {
-            Table::Ntp => self.engine.access.add(rule),
+            Table::Ntp => {
+                self.engine.access.add(rule);
+                self.engine.gate = Arc::new(self.engine.access.gate());
+            }
             Table::Commands => self.engine.command_access.add(rule),
         }
         wire::Status::Success

@@ -20,20 +20,19 @@ mod update;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
 use self::leaping::Leaping;
 use self::model::Model;
 use self::names::Name;
-pub use self::serving::LONGEST_ANSWER;
-use self::serving::Served;
 use self::sources::LineId;
 use self::update::Updates;
-use crate::access::Access;
+use crate::access::{Access, Gate};
 use crate::association::{Arrival, Asking, Association, Context, Taken};
 pub use crate::association::{ExchangeId, Stamp, StampedBy};
 use crate::chronyc;
-use crate::client_log::ClientLog;
+use crate::clients::Clients;
 use crate::config::{Config, Family, Upstream};
 use crate::discipline::Discipline;
 use crate::filter::Rejection;
@@ -44,6 +43,8 @@ use crate::reference::Reference;
 use crate::regression::SlopePrior;
 use crate::report::ClockControl;
 use crate::select::Verdict;
+pub use crate::server::LONGEST_ANSWER;
+use crate::server::Service;
 use crate::time::{Moment, Mono, Ppm, Seconds};
 
 /// The engine. See the module's words for how it is driven.
@@ -54,7 +55,7 @@ pub struct Engine {
     control: ClockControl,
     precision: i8,
     luck: Luck,
-    keys: Keys,
+    keys: Arc<Keys>,
     oscillator: Oscillator,
     prior: SlopePrior,
     model: Option<Model>,
@@ -84,9 +85,10 @@ pub struct Engine {
     last_lookup: u64,
     last_exchange: u64,
     access: Access,
+    gate: Arc<Gate>,
     command_access: Access,
-    clients: ClientLog,
-    served: Served,
+    clients: Arc<Clients>,
+    service: Option<Arc<Service>>,
     actions: VecDeque<Action>,
     shutdown: bool,
 }
@@ -139,13 +141,14 @@ impl Engine {
         // A clock that others steer is taken as it runs: what they do to it counts as its own error.
         let applied = if control == ClockControl::Steered { kernel_frequency } else { Ppm::ZERO };
         let mut luck = Luck::new(seed);
-        let clients = ClientLog::new(config.client_log, luck.bits());
+        let clients = Arc::new(Clients::new(config.client_log, luck.bits()));
+        let access = Access::new(&config.access);
         let mut engine = Self {
             family,
             control,
             precision,
             luck,
-            keys: Keys::default(),
+            keys: Arc::default(),
             oscillator: Oscillator::new(now, applied),
             prior: model::prior(drift, applied),
             model: None,
@@ -169,10 +172,11 @@ impl Engine {
             last_source_id: 0,
             last_lookup: 0,
             last_exchange: 0,
-            access: Access::new(&config.access),
+            gate: Arc::new(access.gate()),
+            access,
             command_access: Access::new(&config.command_access),
             clients,
-            served: Served::default(),
+            service: None,
             actions: VecDeque::new(),
             shutdown: false,
             config,

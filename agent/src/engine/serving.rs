@@ -1,27 +1,47 @@
-//! One client's request for the time, from its datagram to the answer's.
+//! What is served: kept up to date for whoever answers, and answered from.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::Engine;
-use crate::association::{Stamp, StampedBy};
-use crate::client_log::{Outcome, Service};
-use crate::packet::{HEADER_LENGTH, LONGEST_PACKET, Packet};
-use crate::server;
-use crate::time::Moment;
+use crate::association::Stamp;
+use crate::clients::Clients;
+use crate::server::{Asked, Face, LONGEST_ANSWER, Line, Service};
+use crate::time::{Moment, Seconds, Wall};
 
-/// Room for the longest answer: the header, and behind it the longest MAC (key number and 64 bytes).
-pub const LONGEST_ANSWER: usize = LONGEST_PACKET;
-
-/// Who took the timestamps of what was served, for `serverstats`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Served {
-    pub(super) kernel_received: u64,
-    pub(super) daemon_received: u64,
-    pub(super) daemon_sent: u64,
-    pub(super) authenticated: u64,
-}
+/// When the time that is served moves by more than this at once, the timestamps of earlier answers are worth nothing.
+const JUMP: Seconds = Seconds(0.001);
 
 impl Engine {
+    /// What is served now. Threads may answer from it until there is another one.
+    pub fn service(&mut self, now: Moment) -> Arc<Service> {
+        let fresh = Service {
+            gate: Arc::clone(&self.gate),
+            keys: Arc::clone(&self.keys),
+            limit: self.config.rate_limit,
+            precision: self.precision,
+            face: Face::of(&self.reference),
+            line: self.line(),
+        };
+        match &self.service {
+            Some(service) if **service == fresh => Arc::clone(service),
+            stale => {
+                let jump = stale.as_ref().map_or(Seconds::ZERO, |stale| {
+                    fresh.line.true_time(now.wall) - stale.line.true_time(now.wall)
+                });
+                if jump.abs() > JUMP {
+                    self.clients.forget_stamps();
+                }
+                Arc::clone(self.service.insert(Arc::new(fresh)))
+            }
+        }
+    }
+
+    /// Who asks; shared with whoever answers.
+    pub fn clients(&self) -> Arc<Clients> {
+        Arc::clone(&self.clients)
+    }
+
     /// A datagram came to the server's socket. `now` is read just before this call, since it becomes the transmit
     /// time. Returns the number of bytes of the answer written to `answer`; `None` = no answer.
     pub fn handle_request(
@@ -32,42 +52,17 @@ impl Engine {
         bytes: &[u8],
         answer: &mut [u8; LONGEST_ANSWER],
     ) -> Option<usize> {
-        if !self.access.allows(from.ip()) {
-            return None;
-        }
-        let packet = Packet::parse(bytes).ok()?;
-        let key = self.key_of(&packet, bytes)?;
-        let length = self.answer_packet(now, received, &packet, key, answer)?;
-        self.clients.hit(Service::Ntp, from.ip(), now.mono, Outcome::Answered);
-        self.served.daemon_sent += 1;
-        self.served.authenticated += u64::from(key.is_some());
-        match received.by {
-            StampedBy::Daemon => self.served.daemon_received += 1,
-            StampedBy::Kernel => self.served.kernel_received += 1,
-        }
-        Some(length)
+        let service = self.service(now);
+        let asked = Asked { from: from.ip(), received, bytes };
+        service.answer(&self.clients, now, &asked, answer).map(|answered| answered.length)
     }
 
-    /// Here a parsed and verified request becomes the bytes of an answer, signed with the request's own key.
-    fn answer_packet(
-        &self,
-        now: Moment,
-        received: Stamp,
-        packet: &Packet,
-        key: Option<u32>,
-        answer: &mut [u8; LONGEST_ANSWER],
-    ) -> Option<usize> {
-        let moments = server::Moments {
-            mono: now.mono,
-            received: self.ntp_time(received.wall),
-            transmit: self.ntp_time(now.wall),
-            precision: self.precision,
-        };
-        let header = server::answer(&packet.header, &self.reference, moments)?;
-        answer.first_chunk_mut::<HEADER_LENGTH>()?.copy_from_slice(&header.to_bytes());
-        match key {
-            None => Some(HEADER_LENGTH),
-            Some(key) => self.keys.sign(key, header.version, answer, HEADER_LENGTH),
-        }
+    /// [`Engine::ntp_time`] as a line over the kernel's clock.
+    fn line(&self) -> Line {
+        let Some(model) = self.model else { return Line { at: Wall(0), offset: Seconds::ZERO, rate: 0.0 } };
+        // Only a correction moves this point, so that the same line is always said in the same words.
+        let at = self.oscillator.anchor();
+        let applied = self.oscillator.applied().ratio();
+        Line { at, offset: self.correction(at), rate: (model.slope - applied) / (1.0 + applied) }
     }
 }

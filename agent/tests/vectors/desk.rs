@@ -6,7 +6,8 @@ use timefleet_agent::access::Access;
 use timefleet_agent::chronyc::clients::clients;
 use timefleet_agent::chronyc::desk::{Asker, Desk, SourceOption, Table};
 use timefleet_agent::chronyc::wire::{self, Address, Reply, SourceMatch, Status};
-use timefleet_agent::client_log::{ClientLog, Outcome, Service};
+use timefleet_agent::client_log::Outcome;
+use timefleet_agent::clients::Clients;
 use timefleet_agent::config::{self, AccessRule, OpenCommand};
 use timefleet_agent::time::{Mono, Seconds};
 
@@ -16,7 +17,7 @@ pub(crate) struct TestDesk {
     pub tracking: wire::Tracking,
     pub ntp_access: Access,
     pub command_access: Access,
-    pub log: ClientLog,
+    pub log: Clients,
     pub open: Vec<OpenCommand>,
     pub done: Vec<String>,
 }
@@ -28,7 +29,7 @@ impl TestDesk {
             tracking: unsynchronised(),
             ntp_access: Access::default(),
             command_access: Access::default(),
-            log: ClientLog::new(config::ClientLog::Limit { bytes: 524_288 }, 1),
+            log: Clients::new(config::ClientLog::Limit { bytes: 524_288 }, 1),
             open: OpenCommand::USUAL.to_vec(),
             done: Vec::new(),
         }
@@ -111,7 +112,7 @@ impl Desk for TestDesk {
     }
     fn clients(&mut self, page: wire::ClientsPage) -> Option<wire::Clients> {
         let said = says!(self, Reply::Clients(body) => body.clone());
-        said.or_else(|| clients(&mut self.log, page, Mono(0)))
+        said.or_else(|| clients(&self.log, page, Mono(0)))
     }
     fn access(&self, table: Table, address: IpAddr) -> bool {
         match table {
@@ -119,10 +120,13 @@ impl Desk for TestDesk {
             Table::Commands => self.command_access.allows(address),
         }
     }
-    fn count_command(&mut self, asker: Asker) {
+    fn admit_command(&mut self, asker: Asker) -> bool {
         match asker {
-            Asker::Udp(host) => self.log.hit(Service::Command, host, Mono(0), Outcome::Answered),
-            Asker::Unix => self.log.count_local_command(),
+            Asker::Udp(host) => self.log.ask_command(host, Mono(0), None) == Outcome::Answered,
+            Asker::Unix => {
+                self.log.count_local_command();
+                true
+            }
         }
     }
 

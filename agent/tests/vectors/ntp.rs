@@ -1,18 +1,21 @@
 //! NTP datagrams against what real daemons of chrony sent (`vectors/ntp/`).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
+use timefleet_agent::access::Access;
 use timefleet_agent::chronyc::ask::parse_reply;
 use timefleet_agent::chronyc::wire::{Address, NtpData, Reply, Request};
-use timefleet_agent::config;
+use timefleet_agent::clients::Clients;
+use timefleet_agent::config::{self, AccessRule, ClientLog, Subnet};
 use timefleet_agent::engine::{Action, Engine, ExchangeId, Setup, Stamp, StampedBy, Transport};
 use timefleet_agent::keys::{self, Keys};
 use timefleet_agent::packet::{Header, LONGEST_PACKET, Packet, RefId, Trailer, leap_bits};
 use timefleet_agent::reference::{Reference, SourceReference};
 use timefleet_agent::report::{ClockControl, Leap};
-use timefleet_agent::server::{self, Moments};
+use timefleet_agent::server::{Asked, Face, Line, Service};
 use timefleet_agent::time::{Moment, Mono, NtpTimestamp, Ppm, Seconds, Wall};
 
 use super::{bytes, hex};
@@ -240,14 +243,20 @@ fn served(case: &Case, request: &[u8], expected: Option<&Header>) -> Option<Vec<
             root_dispersion: header.root_dispersion.seconds(),
             dispersion_rate: 1e-6,
         });
-        let moments = Moments {
-            mono: now.mono,
-            received: received.wall,
-            transmit: now.wall,
+        let everybody = [AccessRule { allow: true, all: false, subnet: Subnet::Any }];
+        let service = Service {
+            gate: Arc::new(Access::new(&everybody).gate()),
+            keys: Arc::default(),
+            limit: None,
             precision: header.precision,
+            face: Face::of(&reference),
+            line: Line { at: Wall(0), offset: Seconds::ZERO, rate: 0.0 },
         };
-        let asked = Packet::parse(request).ok()?.header;
-        return server::answer(&asked, &reference, moments).map(|answer| answer.to_bytes().to_vec());
+        let clients = Clients::new(ClientLog::Off, 1);
+        let asked = Asked { from: from.ip(), received, bytes: request };
+        let mut answer = [0; LONGEST_PACKET];
+        let answered = service.answer(&clients, now, &asked, &mut answer)?;
+        return Some(answer[..answered.length].to_vec());
     }
     let local = match expected {
         Some(header) if header.leap == Leap::NotSynchronised => String::new(),
