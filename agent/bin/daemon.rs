@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use timefleet_agent::engine::{
-    Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Stamp, StampedBy, Standing, Transport,
+    Action, Correction, Drift, Engine, ExchangeId, Stamp, StampedBy, Standing, Transport,
 };
 use timefleet_agent::time::{Moment, Mono, Ppm, Seconds};
 
+use crate::arrivals::Wait;
 use crate::clock::Clock;
 use crate::command_socket::CommandSocket;
+use crate::crew::Crew;
 use crate::datagram::{self, Inbox, Queue};
 use crate::drift_file;
 use crate::exchange::{Exchanges, Outgoing};
@@ -21,9 +23,12 @@ use crate::leap_file::LeapFile;
 use crate::listener::{Listener, Role};
 use crate::log::Log;
 use crate::resolver::Resolver;
+use crate::server::Server;
 
 /// Requests answered in a row before everything else gets its turn.
 const BATCH: usize = 64;
+/// Batches of requests for the time that are answered in a row.
+const BATCHES: usize = 8;
 /// Longest sleep. A signal that comes between the look at its flag and the sleep is noticed after this.
 const LONGEST_SLEEP: Seconds = Seconds(2.0);
 /// Longest sleep while names are being looked up, which wakes nobody.
@@ -36,6 +41,10 @@ pub(crate) struct Daemon {
     pub(crate) engine: Engine,
     pub(crate) kernel: Option<KernelClock>,
     pub(crate) listeners: Vec<Listener>,
+    /// The threads that serve the time.
+    pub(crate) crew: Option<Crew>,
+    /// For what no thread serves.
+    pub(crate) server: Server,
     pub(crate) command_socket: Option<CommandSocket>,
     pub(crate) exchanges: Exchanges,
     pub(crate) resolver: Resolver,
@@ -74,7 +83,7 @@ impl Daemon {
         let timeout = self.sleep(until);
         for (ready, events) in self.wait(timeout)? {
             match ready {
-                Ready::Listener(index) => self.hear(index),
+                Ready::Listener(index) => self.hear(index, events),
                 Ready::CommandSocket => self.answer_commands(),
                 Ready::Exchange(id) => self.hear_reply(id, events),
             }
@@ -88,7 +97,34 @@ impl Daemon {
             self.engine.handle_timeout(now);
         }
         self.act();
+        self.publish();
         Ok(())
+    }
+
+    /// Puts threads to work where the time is asked, if there may be any. What none takes the loop serves itself.
+    pub(crate) fn hire(&mut self, threads: bool) {
+        if !threads {
+            return;
+        }
+        let crew = Crew::new(self.engine.service(self.clock.now()));
+        for listener in std::mem::take(&mut self.listeners) {
+            if listener.role == Role::Monitoring {
+                self.listeners.push(listener);
+            } else if let Err((fd, error)) =
+                crew.hire(listener.fd, self.engine.clients(), self.clock, self.log)
+            {
+                self.log.debug(&format!("no thread to serve the time: {error}"));
+                self.listeners.push(Listener { fd, ..listener });
+            }
+        }
+        self.crew = Some(crew);
+    }
+
+    /// Whoever serves the time gets to know what the engine has learned.
+    fn publish(&mut self) {
+        if let Some(crew) = &mut self.crew {
+            crew.publish(self.engine.service(self.clock.now()));
+        }
     }
 
     fn read_leaps(&mut self, now: Moment) {
@@ -178,6 +214,11 @@ impl Daemon {
     }
 
     fn correct(&mut self, wish: &Correction) {
+        if let Some(crew) = &self.crew
+            && wish.step.is_some()
+        {
+            crew.hush();
+        }
         let done = match &self.kernel {
             Some(kernel) => kernel.correct(wish).map_err(|error| error.to_string()),
             None => Err("the clock is left alone".to_owned()),
@@ -187,6 +228,7 @@ impl Daemon {
             Err(why) => self.past.refused = Some(why.clone()),
         }
         self.engine.handle_corrected(self.clock.now(), done);
+        self.publish();
     }
 
     /// What cannot be read leaves the keys as they are.
@@ -244,7 +286,35 @@ impl Daemon {
     }
 
     /// A server's socket has datagrams.
-    fn hear(&mut self, index: usize) {
+    fn hear(&mut self, index: usize, events: PollFlags) {
+        let Some(listener) = self.listeners.get(index) else { return };
+        match listener.role {
+            Role::Time => self.serve(index, events),
+            Role::Monitoring => self.hear_commands(index),
+        }
+    }
+
+    /// Serves the time in place of a thread.
+    fn serve(&mut self, index: usize, events: PollFlags) {
+        let Some(Listener { fd, .. }) = self.listeners.get(index) else { return };
+        let (service, clients) = (self.engine.service(self.clock.now()), self.engine.clients());
+        if events.contains(PollFlags::POLLERR) {
+            self.server.look_at_stamps(fd, &service, &clients);
+        }
+        for _ in 0..BATCHES {
+            let done = match self.server.receive(fd, Wait::No) {
+                Ok(0) => break,
+                Ok(received) => self.server.answer(fd, received, &service, &clients, || true),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                self.log.debug(&format!("serving the time failed: {error}"));
+                break;
+            }
+        }
+    }
+
+    fn hear_commands(&mut self, index: usize) {
         let Some(listener) = self.listeners.get(index) else { return };
         for _ in 0..BATCH {
             let received = match self.inbox.receive(&listener.fd, Queue::Arrivals) {
@@ -257,23 +327,9 @@ impl Daemon {
             };
             let Some(from) = received.from else { continue };
             let now = self.clock.now();
-            let bytes = self.inbox.bytes(&received);
-            let sent = match listener.role {
-                Role::Time => {
-                    let mut answer = [0; LONGEST_ANSWER];
-                    let length =
-                        self.engine.handle_request(now, from, received.stamp(now), bytes, &mut answer);
-                    match length.and_then(|length| answer.get(..length)) {
-                        Some(answer) => datagram::send(&listener.fd, from, received.local, answer),
-                        None => Ok(()),
-                    }
-                }
-                Role::Monitoring => match self.engine.handle_command(now, Transport::Udp(from), bytes) {
-                    Some(answer) => datagram::send(&listener.fd, from, received.local, &answer),
-                    None => Ok(()),
-                },
-            };
-            if let Err(error) = sent {
+            let answer = self.engine.handle_command(now, Transport::Udp(from), self.inbox.bytes(&received));
+            let Some(answer) = answer else { continue };
+            if let Err(error) = datagram::send(&listener.fd, from, received.local, &answer) {
                 self.log.debug(&format!("cannot answer {from}: {error}"));
             }
         }

@@ -44,10 +44,16 @@ pub(crate) enum ListenError {
 
 const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
+/// Datagrams that may wait while everybody who serves is busy. They carry the kernel's timestamp, so waiting does them
+/// no harm.
+const ROOM: usize = 1 << 20;
+
 /// Opens the NTP server's sockets, if anybody may ask: `port` is not 0 and something is allowed (chrony.conf(5), `port`).
+/// On each address there are as many as `spread`, among which the kernel spreads the clients; fewer where it cannot.
 pub(crate) fn serve_time(
     config: &Config,
     only: Option<Family>,
+    spread: usize,
     log: Log,
 ) -> Result<Vec<Listener>, ListenError> {
     if config.port == 0 || !config.access.iter().any(|rule| rule.allow) {
@@ -60,8 +66,13 @@ pub(crate) fn serve_time(
         // Whoever names one address cares about that one; the other family is a bonus.
         let optional = bound.is_none() && !config.bind_addresses.is_empty();
         let shared = config.acquisition_port == Some(config.port);
-        match open(address, Role::Time, bound.is_some(), shared, log) {
-            Ok(listener) => listeners.push(listener),
+        let place = Place { address, role: Role::Time, early: bound.is_some(), shared, spread: false };
+        match open(place, log) {
+            Ok(listener) => {
+                let others = open_others(&listener, place, spread, log);
+                listeners.push(listener);
+                listeners.extend(others);
+            }
             Err(error) if optional || socket::is_missing_family(error) => {
                 log.warning(&format!("not serving NTP over {family} on {address}: {error}"));
             }
@@ -71,6 +82,20 @@ pub(crate) fn serve_time(
         }
     }
     if listeners.is_empty() { Err(ListenError::NoFamily) } else { Ok(listeners) }
+}
+
+/// More sockets on the address of one that is bound. That one had the port for itself until now, so that another daemon
+/// there was noticed.
+fn open_others(first: &Listener, place: Place, count: usize, log: Log) -> Vec<Listener> {
+    if count < 2 {
+        return Vec::new();
+    }
+    let others = socket::spread_port(&first.fd)
+        .and_then(|()| (1..count).map(|_| open(Place { spread: true, ..place }, log)).collect());
+    others.unwrap_or_else(|error| {
+        log.debug(&format!("{}: one socket must do: {error}", place.address));
+        Vec::new()
+    })
 }
 
 /// Opens the monitoring port. The clock is more important than being watched: what cannot be opened is only told.
@@ -88,14 +113,29 @@ pub(crate) fn answer_monitoring(config: &Config, only: Option<Family>, log: Log)
             // Whoever names one address does not miss the other family.
             let missed = bound.is_some() || config.bind_command_addresses.is_empty();
             let level = if missed { Level::Warning } else { Level::Debug };
-            open(address, Role::Monitoring, bound.is_some(), false, log)
+            let role = Role::Monitoring;
+            open(Place { address, role, early: bound.is_some(), shared: false, spread: false }, log)
                 .map_err(|error| log.write(level, &format!("not answering chronyc on {address}: {error}")))
                 .ok()
         })
         .collect()
 }
 
-fn open(address: SocketAddr, role: Role, early: bool, shared: bool, log: Log) -> Result<Listener, Errno> {
+/// Where a socket is opened, and how.
+#[derive(Clone, Copy)]
+struct Place {
+    address: SocketAddr,
+    role: Role,
+    /// The address may come later.
+    early: bool,
+    /// The port is also the one that the client asks from.
+    shared: bool,
+    /// There are others like it.
+    spread: bool,
+}
+
+fn open(place: Place, log: Log) -> Result<Listener, Errno> {
+    let Place { address, role, early, shared, spread } = place;
     let family = Family::of(address.ip());
     let fd = socket::udp(family)?;
     if early && let Err(error) = socket::bind_early(&fd) {
@@ -104,12 +144,20 @@ fn open(address: SocketAddr, role: Role, early: bool, shared: bool, log: Log) ->
     if shared {
         socket::share_port(&fd)?;
     }
+    if spread {
+        socket::spread_port(&fd)?;
+    }
     if let Err(error) = socket::collect_local_address(&fd, family) {
         log.debug(&format!("{address}: replies leave from whichever address the route says: {error}"));
     }
     let stamps = if role == Role::Time { Stamps::Received } else { Stamps::Off };
     if let Err(error) = socket::collect_stamps(&fd, stamps) {
         log.debug(&format!("{address}: no kernel timestamps, the daemon's own must do: {error}"));
+    }
+    if role == Role::Time
+        && let Err(error) = socket::make_room(&fd, ROOM)
+    {
+        log.debug(&format!("{address}: the kernel's own measure of waiting datagrams must do: {error}"));
     }
     socket::bind_to(&fd, address)?;
     Ok(Listener { fd, role })
@@ -162,7 +210,7 @@ mod tests {
     fn a_multi_homed_server_answers_from_the_address_that_was_asked() {
         let port = 22_000 + (std::process::id() % 10_000) as u16;
         let config = config::parse("test", &format!("allow\nport {port}\n")).unwrap();
-        let listeners = serve_time(&config, Some(Family::V4), Log::new(LogLevel::Debug)).unwrap();
+        let listeners = serve_time(&config, Some(Family::V4), 1, Log::new(LogLevel::Debug)).unwrap();
         let server = &listeners[0].fd;
         let client = socket::udp(Family::V4).unwrap();
         let asked = address(90, port);
@@ -200,14 +248,14 @@ mod tests {
         let place = format!("port 21124\nbindaddress {}\n", address.ip());
         let config = config::parse("test", &format!("allow\n{place}")).unwrap();
         assert_eq!(
-            serve_time(&config, Some(Family::V4), Log::new(LogLevel::Debug)).unwrap_err().to_string(),
+            serve_time(&config, Some(Family::V4), 1, Log::new(LogLevel::Debug)).unwrap_err().to_string(),
             format!(
                 "cannot serve NTP on {address}: the port is taken; find its owner with 'ss -lunp' and stop it"
             )
         );
         for text in ["port 0\nallow\n".to_owned(), format!("{place}deny 10.0.0.0/8\n")] {
             let config = config::parse("test", &text).unwrap();
-            assert!(serve_time(&config, None, Log::new(LogLevel::Debug)).unwrap().is_empty(), "{text}");
+            assert!(serve_time(&config, None, 1, Log::new(LogLevel::Debug)).unwrap().is_empty(), "{text}");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The agent: the only place with system calls.
 
 mod args;
+mod arrivals;
 mod clock;
 mod command_socket;
 mod config_file;
+mod crew;
 mod daemon;
 mod datagram;
+mod departures;
 mod drift_file;
 mod exchange;
 mod file_system;
@@ -22,6 +25,7 @@ mod paths;
 mod pid_file;
 mod resolver;
 mod running;
+mod server;
 mod signals;
 mod socket;
 mod start;

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -10,6 +11,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, TimestampingFlag, bind, connect, getsockname,
     setsockopt, socket, sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 use timefleet_agent::config::Family;
 
 /// Which of the kernel's timestamps a socket should collect.
@@ -88,6 +90,29 @@ pub(crate) fn collect_local_address(fd: &impl AsFd, family: Family) -> Result<()
 /// Lets a port be shared with other sockets of ours.
 pub(crate) fn share_port(fd: &impl AsFd) -> Result<(), Errno> {
     setsockopt(fd, sockopt::ReuseAddr, &true)
+}
+
+/// Lets a port be shared with other sockets of ours, among which the kernel spreads whoever sends there.
+pub(crate) fn spread_port(fd: &impl AsFd) -> Result<(), Errno> {
+    setsockopt(fd, sockopt::ReusePort, &true)
+}
+
+/// Asks for room for this many bytes of datagrams that wait; the kernel gives what it may.
+pub(crate) fn make_room(fd: &impl AsFd, bytes: usize) -> Result<(), Errno> {
+    setsockopt(fd, sockopt::RcvBuf, &bytes)
+}
+
+/// Lets a socket's reader wait for so long; `None` = it never waits.
+pub(crate) fn block_for(fd: &OwnedFd, longest: Option<Duration>) -> Result<(), Errno> {
+    let flags = if longest.is_some() { OFlag::empty() } else { OFlag::O_NONBLOCK };
+    if let Some(longest) = longest {
+        setsockopt(
+            fd,
+            sockopt::ReceiveTimeout,
+            &TimeVal::milliseconds(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX)),
+        )?;
+    }
+    fcntl(fd, FcntlArg::F_SETFL(flags)).map(drop)
 }
 
 /// Lets a socket be bound to an address that the host will only get later.

@@ -25,13 +25,14 @@ use crate::exchange::Exchanges;
 use crate::kernel_clock::{self, KernelClock};
 use crate::key_file::{self, KeysError};
 use crate::leap_file::LeapFile;
-use crate::listener::{self, ListenError};
+use crate::listener::{self, ListenError, Listener, Role};
 use crate::log::Log;
 use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::resolver::{Resolver, Way};
+use crate::server::Server;
 use crate::signals::Signals;
-use crate::{WRONG_INPUT, complain, drift_file, print, running};
+use crate::{WRONG_INPUT, complain, crew, drift_file, print, running};
 
 /// All sockets together: what a simulator's poll set takes, and plenty.
 const MOST_SOCKETS: usize = 20;
@@ -189,6 +190,7 @@ fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<
     if !options.once {
         announce(options, &loaded, &control, &mut traces, log);
     }
+    daemon.hire(crew::size() > 0);
     let ended = attend(&mut daemon, options, &signals);
     if !matches!(ended, Ok(End::Reload)) {
         notify(NotifyState::Stopping, log);
@@ -246,7 +248,7 @@ fn build(
     let (listeners, command_socket) = if options.once {
         (Vec::new(), None)
     } else {
-        let mut listeners = listener::serve_time(config, family, log)?;
+        let mut listeners = listener::serve_time(config, family, crew::size().max(1), log)?;
         listeners.extend(listener::answer_monitoring(config, family, log));
         (listeners, open_command_socket(config, log)?)
     };
@@ -260,13 +262,16 @@ fn build(
         seed,
         precision: clock.precision(),
     };
-    let taken = listeners.len() + usize::from(command_socket.is_some());
+    let is_polled = |listener: &&Listener| listener.role == Role::Monitoring || crew::size() == 0;
+    let taken = listeners.iter().filter(is_polled).count() + usize::from(command_socket.is_some());
     let daemon = Daemon {
         log,
         clock,
         engine: Engine::new(setup, clock.now()),
         kernel: found.clock,
         listeners,
+        crew: None,
+        server: Server::new(clock),
         command_socket,
         exchanges: Exchanges::new(config, MOST_SOCKETS - taken),
         resolver: Resolver::new(Way::of_this_build()),
