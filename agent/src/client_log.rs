@@ -1,26 +1,21 @@
 //! Who asked how often: one small record for each address in bounded memory, and counters for all of them. What an
 //! address may still have is decided here, too.
-//!
-//! The table is cut into sets of [`WAYS`] records; an address can only be in the two sets that its hash names, and is
-//! put into the emptier one, which fills all sets evenly. Looking it up, and making room for it, is a walk over two
-//! sets: constant time, no allocation. While the table is smaller than its limit two full sets make it double; at
-//! the limit a newcomer replaces the record of its sets that was idle longest.
 
 mod credit;
 mod record;
 mod stamps;
+mod table;
 
 use std::net::IpAddr;
 
 use self::credit::Price;
-use self::record::{Key, Record, Tick};
+use self::record::{Key, Tick};
 pub use self::stamps::Pair;
 use self::stamps::Stamps;
+use self::table::{Table, WAYS};
 use crate::config::{self, RateLimit};
 use crate::time::{Mono, NtpTimestamp, Seconds};
 
-/// Records in one set.
-const WAYS: usize = 16;
 /// Memory that chrony.conf(5) reckons for one address: 524288 bytes are 4096 of them.
 const BYTES_PER_ADDRESS: u64 = 128;
 /// More addresses than this are never remembered, whatever the limit.
@@ -123,10 +118,7 @@ pub struct Page {
 /// The log.
 #[derive(Clone, Debug)]
 pub struct ClientLog {
-    /// Empty = the log is off; else a power of two, at least [`WAYS`].
-    records: Vec<Record>,
-    most_records: usize,
-    seed: u64,
+    table: Table,
     dice: u64,
     totals: Totals,
     stamps: Stamps,
@@ -139,9 +131,8 @@ impl ClientLog {
             config::ClientLog::Off => 0,
             config::ClientLog::Limit { bytes } => power_of_two_below(bytes / BYTES_PER_ADDRESS).max(WAYS),
         };
-        let records = vec![Record::EMPTY; WAYS.min(most_records)];
-        let stamps = Stamps::new(most_records);
-        Self { records, most_records, seed, dice: seed, totals: Totals::default(), stamps }
+        let (table, stamps) = (Table::new(most_records, seed), Stamps::new(most_records));
+        Self { table, dice: seed, totals: Totals::default(), stamps }
     }
 
     /// A number for an address that only those can foretell who know the seed.
@@ -151,12 +142,12 @@ impl ClientLog {
 
     /// How many addresses can be remembered; 0 = the log is off.
     pub fn capacity(&self) -> usize {
-        self.most_records
+        self.table.most()
     }
 
     /// Counters over all clients.
     pub fn totals(&self) -> Totals {
-        self.totals
+        Totals { records_lost: self.table.lost(), ..self.totals }
     }
 
     /// Counts a command that came over the Unix socket: it has no address.
@@ -167,7 +158,7 @@ impl ClientLog {
     /// Counts a request and decides what becomes of it. Whoever is not remembered is not limited either.
     pub fn ask(&mut self, service: Service, from: IpAddr, now: Mono, limit: Option<RateLimit>) -> Outcome {
         let (key, tick) = (Key::from(from), Tick::of(now));
-        let outcome = match (limit, self.place(key).and_then(|place| self.records.get_mut(place))) {
+        let outcome = match (limit, self.table.of(key, tick)) {
             (None, Some(record)) => {
                 record.hit(service, tick, Outcome::Answered);
                 Outcome::Answered
@@ -191,8 +182,9 @@ impl ClientLog {
 
     /// Counts a request whose outcome is known.
     pub fn hit(&mut self, service: Service, from: IpAddr, now: Mono, outcome: Outcome) {
-        if let Some(record) = self.place(Key::from(from)).and_then(|place| self.records.get_mut(place)) {
-            record.hit(service, Tick::of(now), outcome);
+        let tick = Tick::of(now);
+        if let Some(record) = self.table.of(Key::from(from), tick) {
+            record.hit(service, tick, outcome);
         }
         self.count(service, outcome);
     }
@@ -215,7 +207,7 @@ impl ClientLog {
 
     /// Holds the timestamps of an answer; returns the receive timestamp that it must say. Without a log none are held.
     pub fn hold_stamps(&mut self, pair: Pair) -> NtpTimestamp {
-        if self.most_records == 0 { pair.receive } else { self.stamps.hold(pair) }
+        if self.capacity() == 0 { pair.receive } else { self.stamps.hold(pair) }
     }
 
     /// The kernel saw an answer leave.
@@ -235,22 +227,18 @@ impl ClientLog {
 
     /// What is known of one client.
     pub fn entry(&self, of: IpAddr, now: Mono) -> Option<Entry> {
-        let address = Key::from(of);
-        let places = self.places(address);
-        let record =
-            places.iter().filter_map(|place| self.records.get(*place)).find(|one| one.address == address);
-        record?.entry(Tick::of(now))
+        self.table.find(Key::from(of))?.entry(Tick::of(now))
     }
 
     /// Up to `count` clients with at least `min_hits` requests of one kind, from index `first` on. With `reset` the
     /// counters of those clients begin anew. `None` when the log is off.
     pub fn page(&mut self, first: u32, count: u32, min_hits: u32, reset: bool, now: Mono) -> Option<Page> {
-        if self.records.is_empty() {
+        if self.table.records().is_empty() {
             return None;
         }
-        let table_size = self.records.len() as u32;
+        let table_size = self.table.records().len() as u32;
         let mut page = Page { table_size, next_index: first.min(table_size), entries: Vec::new() };
-        for record in self.records.iter_mut().skip(first as usize) {
+        for record in self.table.records_mut().iter_mut().skip(first as usize) {
             if page.entries.len() >= count as usize {
                 break;
             }
@@ -266,72 +254,6 @@ impl ClientLog {
             }
         }
         Some(page)
-    }
-
-    /// Indices of the records that an address may have.
-    fn places(&self, address: Key) -> [usize; 2 * WAYS] {
-        let sets = (self.records.len() / WAYS).max(1);
-        let hash = address.hash(self.seed);
-        let set = |hash: u64| (hash as usize & (sets - 1)) * WAYS;
-        let (one, other) = (set(hash), set(hash >> 32));
-        std::array::from_fn(|way| if way < WAYS { one + way } else { other + way - WAYS })
-    }
-
-    /// The place of an address's record, which is new if need be; `None` = the log is off.
-    fn place(&mut self, address: Key) -> Option<usize> {
-        if address == Key::NOBODY || self.records.is_empty() {
-            return None;
-        }
-        loop {
-            let places = self.places(address);
-            let found = places
-                .iter()
-                .find(|place| self.records.get(**place).is_some_and(|one| one.address == address));
-            if let Some(place) = found {
-                return Some(*place);
-            }
-            if let Some(place) = self.free_place(&places) {
-                self.records.get_mut(place)?.address = address;
-                return Some(place);
-            }
-            if self.records.len() >= self.most_records {
-                return self.replace(&places, address);
-            }
-            self.double();
-        }
-    }
-
-    /// A free record in the emptier one of two sets.
-    fn free_place(&self, places: &[usize; 2 * WAYS]) -> Option<usize> {
-        let free = |set: &[usize]| -> (usize, Option<usize>) {
-            let is_free = |place: &&usize| self.records.get(**place).is_some_and(Record::is_empty);
-            (set.iter().filter(is_free).count(), set.iter().find(is_free).copied())
-        };
-        let (one, other) = places.split_at(WAYS);
-        let ((one_free, one), (other_free, other)) = (free(one), free(other));
-        if one_free >= other_free { one } else { other }
-    }
-
-    /// Gives the record that was idle longest to somebody else.
-    fn replace(&mut self, places: &[usize; 2 * WAYS], address: Key) -> Option<usize> {
-        let idle_longest = *places.iter().min_by_key(|place| self.records.get(**place).map(Record::last))?;
-        let record = self.records.get_mut(idle_longest)?;
-        self.totals.records_lost += 1;
-        *record = Record::of(address);
-        Some(idle_longest)
-    }
-
-    /// Twice the table, everybody in a new place. Half of it is empty then, so there is room.
-    fn double(&mut self) {
-        let twice = vec![Record::EMPTY; self.records.len() * 2];
-        for record in std::mem::replace(&mut self.records, twice).into_iter().filter(|one| !one.is_empty()) {
-            let places = self.places(record.address);
-            match self.free_place(&places).and_then(|place| self.records.get_mut(place)) {
-                Some(free) => *free = record,
-                // Never seen, but nothing forbids thirty-three addresses from sharing both sets.
-                None => self.totals.records_lost += 1,
-            }
-        }
     }
 }
 
@@ -383,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small_and_the_default_limit_holds_4096_addresses() {
-        assert_eq!(size_of::<Record>(), 64);
+        assert_eq!(size_of::<record::Record>(), 64);
         assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 524_288 }, 0).capacity(), 4096);
         assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 1_000_000 }, 0).capacity(), 4096);
         assert_eq!(ClientLog::new(config::ClientLog::Limit { bytes: 0 }, 0).capacity(), WAYS);
@@ -470,8 +392,8 @@ mod tests {
             // Who keeps asking stays.
             ask_at(&mut log, "2001:db8::1", f64::from(client) + 0.5);
         }
-        assert_eq!(log.records.len(), 256);
-        let known = log.records.iter().filter(|record| !record.is_empty()).count() as u64;
+        assert_eq!(log.table.records().len(), 256);
+        let known = log.table.records().iter().filter(|record| !record.is_empty()).count() as u64;
         assert_eq!(known + log.totals().records_lost, 10_001);
         assert_eq!(log.entry(ip("2001:db8::1"), seconds(10_000.0)).unwrap().ntp.hits, 10_000);
         assert!(log.entry(ip("10.0.39.15"), seconds(10_000.0)).is_some(), "the newest is known");

@@ -34,7 +34,8 @@ pub struct Line {
 impl Line {
     /// The best estimate of true time when the kernel's clock says `wall`.
     pub fn true_time(&self, wall: Wall) -> Wall {
-        wall + self.offset + (wall - self.at) * self.rate
+        let lacking = self.offset + (wall - self.at) * self.rate;
+        if lacking == Seconds::ZERO { wall } else { wall + lacking }
     }
 }
 

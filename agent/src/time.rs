@@ -161,7 +161,11 @@ pub struct Mono(pub u64);
 impl Sub for Mono {
     type Output = Seconds;
     fn sub(self, other: Self) -> Seconds {
-        Seconds((self.0 as i128 - other.0 as i128) as f64 / NANOS_PER_SECOND)
+        let nanos = match self.0.checked_sub(other.0) {
+            Some(later) => later as f64,
+            None => -(other.0.abs_diff(self.0) as f64),
+        };
+        Seconds(nanos / NANOS_PER_SECOND)
     }
 }
 
@@ -199,7 +203,11 @@ impl Wall {
 impl Sub for Wall {
     type Output = Seconds;
     fn sub(self, other: Self) -> Seconds {
-        Seconds((i128::from(self.0) - i128::from(other.0)) as f64 / NANOS_PER_SECOND)
+        let nanos = match self.0.checked_sub(other.0) {
+            Some(nanos) => nanos as f64,
+            None => (i128::from(self.0) - i128::from(other.0)) as f64,
+        };
+        Seconds(nanos / NANOS_PER_SECOND)
     }
 }
 

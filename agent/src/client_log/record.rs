@@ -44,7 +44,7 @@ impl Key {
 
 /// A moment in 1/256 s: 32 bits of seconds and 8 of fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Tick(u64);
+pub(super) struct Tick(pub(super) u64);
 
 impl Tick {
     pub(super) const PER_SECOND: u64 = 256;
@@ -116,11 +116,6 @@ impl Record {
 
     pub(super) fn is_empty(&self) -> bool {
         self.address == Key::NOBODY
-    }
-
-    /// The last request of any kind.
-    pub(super) fn last(&self) -> Option<Tick> {
-        self.ntp.last(self.ntp_fraction).max(self.command.last(self.command_fraction))
     }
 
     /// Is a request paid for? One that is not is an excess over the limit.
