@@ -18,6 +18,8 @@ use crate::time::{Mono, NtpTimestamp, Seconds};
 
 /// Memory that chrony.conf(5) reckons for one address: 524288 bytes are 4096 of them.
 const BYTES_PER_ADDRESS: u64 = 128;
+/// A client that dropping makes ask more is dropped again after 2 to this power answers, on average.
+const SPARED: u8 = 3;
 /// More addresses than this are never remembered, whatever the limit.
 const MOST_RECORDS: u64 = 1 << 24;
 
@@ -170,8 +172,9 @@ impl ClientLog {
                 let outcome =
                     if is_paid || is_spared { Outcome::Answered } else { luck(&mut self.dice, limit) };
                 record.hit(service, tick, outcome);
-                if is_spared {
-                    record.spare();
+                // The limit is only suspended: now and then it is tried again.
+                if is_spared && one_in_two_to(roll(&mut self.dice), SPARED) {
+                    record.forget_drops();
                 }
                 outcome
             }
@@ -260,7 +263,6 @@ impl ClientLog {
 /// Most of the excess is dropped; some is answered, and some gets the kiss code, at random.
 fn luck(dice: &mut u64, limit: RateLimit) -> Outcome {
     let bits = roll(dice);
-    let one_in_two_to = |bits: u64, power: u8| bits.trailing_zeros() >= u32::from(power);
     if one_in_two_to(bits, limit.leak) {
         Outcome::Answered
     } else if limit.kod > 0 && one_in_two_to(bits >> 32, limit.kod) {
@@ -268,6 +270,10 @@ fn luck(dice: &mut u64, limit: RateLimit) -> Outcome {
     } else {
         Outcome::Dropped
     }
+}
+
+fn one_in_two_to(bits: u64, power: u8) -> bool {
+    bits.trailing_zeros() >= u32::from(power)
 }
 
 /// Random enough to choose by: a Weyl sequence, mixed. The state is not given away by what is done with it.

@@ -65,10 +65,10 @@ pub(super) struct Record {
     pub(super) address: Key,
     ntp: Track,
     command: Track,
-    /// Of NTP requests that follow an excess one.
+    /// Of NTP requests that follow a dropped one.
     limited_pace: Pace,
-    /// The last NTP request was dropped, or only spared because dropping makes this client ask more.
-    was_excess: bool,
+    /// The last NTP request was dropped.
+    was_dropped: bool,
     ntp_fraction: u8,
     command_fraction: u8,
 }
@@ -104,7 +104,7 @@ impl Record {
         ntp: Track::EMPTY,
         command: Track::EMPTY,
         limited_pace: Pace::UNKNOWN,
-        was_excess: false,
+        was_dropped: false,
         ntp_fraction: 0,
         command_fraction: 0,
     };
@@ -133,9 +133,9 @@ impl Record {
         self.limited_pace.is_known() && self.limited_pace.0 * 2.0 < self.ntp.pace.0
     }
 
-    /// The request that was counted last was an excess one, and answered for the sake of less traffic.
-    pub(super) fn spare(&mut self) {
-        self.was_excess = true;
+    /// Until it is dropped the next time, nothing is known of how it takes that.
+    pub(super) fn forget_drops(&mut self) {
+        self.limited_pace = self.ntp.pace;
     }
 
     pub(super) fn hit(&mut self, service: Service, now: Tick, outcome: Outcome) {
@@ -146,12 +146,12 @@ impl Record {
         if let Some(last) = track.last(*fraction) {
             let spacing = now.since(last);
             track.pace.follow(spacing);
-            if service == Service::Ntp && self.was_excess {
+            if service == Service::Ntp && self.was_dropped {
                 self.limited_pace.follow(spacing);
             }
         }
         if service == Service::Ntp {
-            self.was_excess = outcome == Outcome::Dropped;
+            self.was_dropped = outcome == Outcome::Dropped;
         }
         track.hits = track.hits.saturating_add(1);
         track.drops = track.drops.saturating_add(u32::from(outcome == Outcome::Dropped));

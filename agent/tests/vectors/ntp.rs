@@ -1,5 +1,8 @@
 //! NTP datagrams against what real daemons of chrony sent (`vectors/ntp/`).
 
+#[path = "serving.rs"]
+mod serving;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
