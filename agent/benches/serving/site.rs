@@ -66,8 +66,8 @@ impl Drop for Site {
 
 fn inside(namespace: &str, cpu: &str, program: &str) -> Command {
     let mut command = Command::new("ip");
-    // Ahead of whatever else this machine does.
-    command.args(["netns", "exec", namespace, "nice", "-n", "-20", "taskset", "-c", cpu, program]);
+    // Nothing else that this machine does comes between.
+    command.args(["netns", "exec", namespace, "chrt", "--fifo", "1", "taskset", "-c", cpu, program]);
     command
 }
 

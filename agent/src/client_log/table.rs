@@ -100,8 +100,8 @@ impl Table {
     fn search(&self, address: Key, home: Home) -> Option<usize> {
         home.sets.into_iter().find_map(|set| {
             let mut alike = matches(self.marks.get(set)?, home.mark);
-            while alike != 0 {
-                let place = set * WAYS + alike.trailing_zeros() as usize;
+            while let Some(way) = first(alike) {
+                let place = set * WAYS + way;
                 if self.records.get(place)?.address == address {
                     return Some(place);
                 }
@@ -114,22 +114,21 @@ impl Table {
     /// A free place in the emptier one of two sets.
     fn free_place(&self, home: Home) -> Option<usize> {
         let [one, other] = home.sets.map(|set| self.marks.get(set).map_or(0, |marks| matches(marks, FREE)));
-        let [first, second] = home.sets;
-        let (set, free) = if one.count_ones() >= other.count_ones() { (first, one) } else { (second, other) };
-        (free != 0).then(|| set * WAYS + free.trailing_zeros() as usize)
+        let [set, second] = home.sets;
+        let (set, free) = if one.count_ones() >= other.count_ones() { (set, one) } else { (second, other) };
+        first(free).map(|way| set * WAYS + way)
     }
 
     fn idle_longest(&self, home: Home, now: Tick) -> usize {
-        let mut longest = (0, 0);
-        for set in home.sets {
-            for (way, seen) in self.seen.get(set).into_iter().flatten().enumerate() {
-                let idle = (now.0 as u32).wrapping_sub(*seen);
-                if idle >= longest.0 {
-                    longest = (idle, set * WAYS + way);
-                }
-            }
-        }
-        longest.1
+        let idle = |set: usize| {
+            let seen = self.seen.get(set).map_or(&[0; WAYS], |seen| seen);
+            // Both in one number: the time, and behind it the place.
+            seen.iter().enumerate().fold(0, |longest, (way, seen)| {
+                longest.max((u64::from((now.0 as u32).wrapping_sub(*seen)) << 32) | (set * WAYS + way) as u64)
+            })
+        };
+        let [one, other] = home.sets.map(idle);
+        one.max(other) as u32 as usize
     }
 
     fn put(&mut self, place: usize, mark: u8, record: Record) -> usize {
@@ -170,7 +169,34 @@ impl Table {
     }
 }
 
-/// A bit for each place that has this mark.
-fn matches(marks: &[u8; WAYS], mark: u8) -> u32 {
-    marks.iter().rev().fold(0, |bits, other| (bits << 1) | u32::from(*other == mark))
+/// The top bit of each byte that is this mark: all of a set are compared at once.
+fn matches(marks: &[u8; WAYS], mark: u8) -> u128 {
+    const LOW: u128 = u128::from_ne_bytes([0x7F; WAYS]);
+    let different = u128::from_le_bytes(*marks) ^ u128::from_ne_bytes([mark; WAYS]);
+    // A byte's low bits carry into its top bit unless they are all zero, and never into the next byte.
+    !(((different & LOW) + LOW) | different | LOW)
+}
+
+/// The first place of which there is a bit.
+fn first(bits: u128) -> Option<usize> {
+    (bits != 0).then(|| bits.trailing_zeros() as usize / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_found_where_they_are_and_nowhere_else() {
+        let mut marks = [1_u8; WAYS];
+        (marks[0], marks[3], marks[15]) = (0x80, 0, 0x81);
+        for mark in [0, 1, 0x7F, 0x80, 0x81, 0xFF] {
+            let found: Vec<usize> =
+                (0..WAYS).filter(|way| matches(&marks, mark) >> (way * 8) & 0x80 != 0).collect();
+            let there: Vec<usize> = (0..WAYS).filter(|way| marks[*way] == mark).collect();
+            assert_eq!(found, there, "{mark}");
+            assert_eq!(matches(&marks, mark).count_ones() as usize, there.len());
+            assert_eq!(first(matches(&marks, mark)), there.first().copied());
+        }
+    }
 }
