@@ -18,9 +18,11 @@ const NOTES: usize = 32;
 
 /// Where a batch is received; all of its memory is allocated once.
 pub(crate) struct Arrivals {
-    slots: Box<[Slot]>,
+    slots: Vec<Slot>,
     headers: Box<[libc::mmsghdr]>,
-    pieces: Box<[libc::iovec]>,
+    pieces: Vec<libc::iovec>,
+    /// So many headers the kernel may have changed.
+    used: usize,
 }
 
 /// What a socket that blocks is to do.
@@ -67,40 +69,47 @@ impl Arrivals {
         let slot = || Slot { bytes: [0; LONGEST], notes: [0; NOTES], from: zeroed_address() };
         // SAFETY: all of mmsghdr and iovec may be zero: null pointers with lengths of zero.
         let (header, piece): (libc::mmsghdr, libc::iovec) = unsafe { mem::zeroed() };
-        Self {
+        let mut arrivals = Self {
             slots: (0..BATCH).map(|_| slot()).collect(),
             headers: vec![header; BATCH].into(),
-            pieces: vec![piece; BATCH].into(),
+            pieces: vec![piece; BATCH],
+            used: BATCH,
+        };
+        let Self { slots, headers, pieces, .. } = &mut arrivals;
+        for ((slot, piece), header) in slots.iter_mut().zip(pieces.iter_mut()).zip(headers.iter_mut()) {
+            *piece = libc::iovec { iov_base: slot.bytes.as_mut_ptr().cast(), iov_len: LONGEST };
+            header.msg_hdr.msg_name = (&raw mut slot.from).cast();
+            header.msg_hdr.msg_iov = piece;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = slot.notes.as_mut_ptr().cast();
         }
+        arrivals
     }
 
     /// Fetches what waits; 0 = there was nothing.
     pub(crate) fn receive(&mut self, fd: &OwnedFd, wait: Wait) -> Result<usize, Errno> {
-        let places = self.slots.iter_mut().zip(self.pieces.iter_mut()).zip(self.headers.iter_mut());
-        for ((slot, piece), header) in places {
-            *piece = libc::iovec { iov_base: slot.bytes.as_mut_ptr().cast(), iov_len: LONGEST };
+        // The kernel has changed those that it used.
+        for header in self.headers.iter_mut().take(self.used) {
             header.msg_len = 0;
-            header.msg_hdr.msg_name = (&raw mut slot.from).cast();
             header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            header.msg_hdr.msg_iov = piece;
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_control = slot.notes.as_mut_ptr().cast();
-            header.msg_hdr.msg_controllen = size_of_val(&slot.notes) as _;
+            header.msg_hdr.msg_controllen = size_of::<[u64; NOTES]>() as _;
             header.msg_hdr.msg_flags = 0;
         }
         let flags = match wait {
             Wait::No => 0,
             Wait::ForOne => libc::MSG_WAITFORONE,
         };
-        // SAFETY: every header points at its own slot and piece, which live as long as self, and says their sizes.
+        // SAFETY: every header points at its own slot and piece, which are on the heap as long as self, and says their sizes.
         let received = unsafe {
             let headers = self.headers.as_mut_ptr();
             libc::recvmmsg(fd.as_raw_fd(), headers, BATCH as u32, flags, ptr::null_mut())
         };
-        match Errno::result(received) {
-            Ok(count) => Ok(count.unsigned_abs() as usize),
+        let received = Errno::result(received).map(|count| count.unsigned_abs() as usize);
+        // One may be spoilt by an error.
+        self.used = received.unwrap_or_default().saturating_add(1).min(BATCH);
+        match received {
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
-            Err(error) => Err(error),
+            received => received,
         }
     }
 

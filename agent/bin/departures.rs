@@ -15,9 +15,9 @@ const NOTES: usize = 10;
 
 /// Where a batch is made; all of its memory is allocated once.
 pub(crate) struct Departures {
-    slots: Box<[Slot]>,
+    slots: Vec<Slot>,
     headers: Box<[libc::mmsghdr]>,
-    pieces: Box<[libc::iovec]>,
+    pieces: Vec<libc::iovec>,
     count: usize,
     /// There is no sendmmsg here (simulators).
     one_by_one: bool,
@@ -51,7 +51,7 @@ impl Departures {
         Self {
             slots: (0..BATCH).map(|_| slot()).collect(),
             headers: vec![header; BATCH].into(),
-            pieces: vec![piece; BATCH].into(),
+            pieces: vec![piece; BATCH],
             count: 0,
             one_by_one: false,
             without_stamps: false,

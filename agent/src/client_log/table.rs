@@ -2,7 +2,7 @@
 //!
 //! The table is cut into sets of [`WAYS`] records; an address can only be in the two sets that its hash names, and is
 //! put into the emptier one, which fills all sets evenly. While the table is smaller than its limit two full sets make
-//! it double; at the limit a newcomer replaces the record of its sets that was idle longest.
+//! it double; at the limit a newcomer replaces the record that was idle longest in one of its sets, either as likely.
 //!
 //! What is compared on the way to a record lies apart from the records, a few bytes for each, so that a look at two sets
 //! touches four lines of the processor's cache and not as many as there are records.
@@ -120,15 +120,15 @@ impl Table {
     }
 
     fn idle_longest(&self, home: Home, now: Tick) -> usize {
-        let idle = |set: usize| {
-            let seen = self.seen.get(set).map_or(&[0; WAYS], |seen| seen);
-            // Both in one number: the time, and behind it the place.
-            seen.iter().enumerate().fold(0, |longest, (way, seen)| {
-                longest.max((u64::from((now.0 as u32).wrapping_sub(*seen)) << 32) | (set * WAYS + way) as u64)
-            })
-        };
-        let [one, other] = home.sets.map(idle);
-        one.max(other) as u32 as usize
+        // Half of all marks have this bit.
+        let [one, other] = home.sets;
+        let set = if home.mark & 2 == 0 { one } else { other };
+        let seen = self.seen.get(set).map_or(&[0; WAYS], |seen| seen);
+        // Both in one number: the time, and behind it the place.
+        let longest = seen.iter().enumerate().fold(0, |longest, (way, seen)| {
+            longest.max((u64::from((now.0 as u32).wrapping_sub(*seen)) << 32) | way as u64)
+        });
+        set * WAYS + longest as u32 as usize
     }
 
     fn put(&mut self, place: usize, mark: u8, record: Record) -> usize {
