@@ -154,8 +154,56 @@ fn follow(pace: &mut Seconds, seen: Seconds) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::UdpSocket;
+    use std::time::Duration;
+
+    use timefleet_agent::access::Access;
+    use timefleet_agent::config::{AccessRule, ClientLog, Subnet};
+    use timefleet_agent::packet::Header;
+    use timefleet_agent::reference::Reference;
+    use timefleet_agent::server::{Face, Line};
     use timefleet_agent::time::Wall;
+
+    use super::*;
+
+    fn service() -> Service {
+        let everybody = AccessRule { allow: true, all: false, subnet: Subnet::Any };
+        Service {
+            gate: Access::new(&[everybody]).gate().into(),
+            keys: Default::default(),
+            limit: None,
+            precision: -25,
+            face: Face::of(&Reference::Unsynchronised),
+            line: Line { at: Wall(0), offset: Seconds::ZERO, rate: 0.0 },
+        }
+    }
+
+    #[test]
+    fn a_batch_is_answered_unless_it_is_no_longer_true() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let place = server.local_addr().unwrap();
+        let fd = OwnedFd::from(server);
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(place).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (service, clients) = (service(), Clients::new(ClientLog::default(), 1));
+        let mut serving = Server::new(Clock::new());
+        for is_true in [false, true] {
+            for number in 0..5 {
+                let nonce = NtpTimestamp(number * 2 + 1 + u64::from(is_true));
+                client.send(&Header::request(4, 6, nonce).to_bytes()).unwrap();
+            }
+            // On loopback they are all there before the last send returns.
+            let received = serving.receive(&fd, Wait::ForOne).unwrap();
+            assert_eq!(received, 5);
+            serving.answer(&fd, received, &service, &clients, || is_true).unwrap();
+        }
+        for number in 0..5 {
+            let mut bytes = [0; 100];
+            assert_eq!(client.recv(&mut bytes).unwrap(), 48);
+            assert_eq!(bytes[24..32], (number * 2 + 2_u64).to_be_bytes());
+        }
+    }
 
     #[test]
     fn the_last_of_a_batch_leaves_later_than_the_first() {

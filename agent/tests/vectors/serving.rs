@@ -1,7 +1,9 @@
 //! What a server says to clients in interleaved mode and to those who ask too often, against what chronyd said.
 
+use timefleet_agent::chronyc::ask::parse_reply;
+use timefleet_agent::chronyc::wire::{Reply, Request};
 use timefleet_agent::client_log::{self, Outcome};
-use timefleet_agent::engine::{LONGEST_ANSWER, Stamp, StampedBy};
+use timefleet_agent::engine::{LONGEST_ANSWER, Stamp, StampedBy, Transport};
 use timefleet_agent::packet::{Header, Packet, RefId};
 use timefleet_agent::server::Asked;
 use timefleet_agent::time::{Moment, NtpTimestamp};
@@ -135,4 +137,29 @@ fn a_client_that_asks_more_when_it_is_dropped_is_spared_for_a_while() {
     });
     let answers = answers.count();
     assert!((100..250).contains(&answers), "{answers}");
+}
+
+#[test]
+fn commands_of_others_are_limited_and_those_of_loopback_never() {
+    let start = Moment { wall: CAPTURED, ..Moment::default() };
+    let mut engine = engine("cmdallow\ncmdratelimit interval 4 burst 3 leak 4", -26, start);
+    let request = Request::Tracking.encode(1, 0);
+    let mut answers = |host: &str| {
+        let from = Transport::Udp(std::net::SocketAddr::new(host.parse().unwrap(), 40_000));
+        (0..100).filter(|_| engine.handle_command(start, from, &request).is_some()).count()
+    };
+    assert_eq!((answers("127.0.0.1"), answers("::1")), (100, 100));
+    // 127.0.0.2 is a stranger. Three, and one in sixteen of the others.
+    for host in ["127.0.0.2", "192.0.2.1", "2001:db8::1"] {
+        assert!((3..25).contains(&answers(host)), "{host}");
+    }
+    let Ok(Reply::ServerStats(stats)) = parse_reply(
+        &Request::ServerStats,
+        1,
+        &engine.handle_command(start, Transport::Unix, &Request::ServerStats.encode(1, 0)).unwrap(),
+    ) else {
+        panic!("no statistics")
+    };
+    assert_eq!(stats.cmd_hits, 501);
+    assert!((225..291).contains(&stats.cmd_drops), "{}", stats.cmd_drops);
 }
