@@ -91,6 +91,12 @@ pub struct Association {
 
 /// Samples a source needs before it can be selected (unless `maxsamples` allows fewer).
 const FEWEST_SAMPLES: usize = 3;
+/// The polling interval grows by one step in `polltarget` samples, or in a few less.
+const RAMP: f64 = 1.2;
+/// How long samples are worth having, in units of the time in which the wander gets as large as their error.
+const WINDOW_SHARE: f64 = 9.0;
+/// Further unanswered requests in a row before a source is asked half as often.
+const PATIENCE: f64 = 4.0;
 /// Spacing of the requests of a burst.
 const BURST_SPACING: Seconds = Seconds(2.0);
 /// Valid replies that end an initial burst, and the most requests it takes.
@@ -107,7 +113,7 @@ impl Association {
             last_rejection: None,
             reply: None,
             counters: Counters::default(),
-            history: History::new(upstream.min_samples, upstream.max_samples),
+            history: History::new(upstream.max_samples),
             estimate: None,
             exchange: None,
             burst: (upstream.iburst && !upstream.offline).then_some(INITIAL_BURST),
@@ -184,7 +190,11 @@ impl Association {
 
     /// The exchange whose reply did not come in time, if any: it is over.
     pub fn expire(&mut self, now: Mono) -> Option<ExchangeId> {
-        self.exchange.take_if(|exchange| exchange.deadline <= now).map(|exchange| exchange.id)
+        let lost = self.exchange.take_if(|exchange| exchange.deadline <= now)?;
+        if self.reach & 0b111 == 0 {
+            self.ask_less();
+        }
+        Some(lost.id)
     }
 
     /// Current polling interval.
@@ -226,8 +236,7 @@ impl Association {
 
     fn accept(&mut self, sample: Sample, prior: SlopePrior) {
         self.counters.good = self.counters.good.wrapping_add(1);
-        let is_steady = self.history.add(sample, prior);
-        self.estimate = self.history.estimate(prior);
+        self.estimate = self.history.add(sample, prior);
         if let Some(burst) = &mut self.burst {
             burst.good_left = burst.good_left.saturating_sub(1);
             if burst.good_left == 0 {
@@ -236,17 +245,44 @@ impl Association {
                 self.burst = None;
             }
         }
-        self.adapt_poll(is_steady);
+        self.adapt_poll();
     }
 
-    /// Long histories mean that the clock is steady: ask less often. Short ones mean that it wanders: ask more often.
-    fn adapt_poll(&mut self, is_steady: bool) {
+    /// Nobody answered, and not for the first time.
+    fn ask_less(&mut self) {
+        if self.burst.is_none() {
+            self.change_poll(1.0 / PATIENCE);
+        }
+    }
+
+    /// Asks as often as there is something to learn. Over a long enough time the oscillator's wander moves the clock by as
+    /// much as a sample is wrong; older samples say little. `polltarget` samples should fit into that time. Less is asked
+    /// only step by step, more at once.
+    fn adapt_poll(&mut self) {
         if self.burst.is_some() {
             return;
         }
+        let Some(estimate) = &self.estimate else { return };
+        if estimate.is_surprised() {
+            // Whether it is this one sample or the clock is soon known.
+            let soon = Seconds::from_log2(self.upstream.min_poll.min(self.poll));
+            self.next_poll = self.next_poll + (soon - self.interval());
+            return;
+        }
         let target = f64::from(self.upstream.poll_target.max(1));
-        self.poll_score +=
-            if is_steady { self.history.len() as f64 / target - 1.0 } else { -1.0 }.clamp(-1.0, 1.0);
+        let window = (estimate.noise().0 / estimate.wander()).powf(2.0 / 3.0);
+        let best = (WINDOW_SHARE * window / target).max(1e-3).log2();
+        self.change_poll(if best >= f64::from(self.poll) + 1.0 {
+            RAMP / target
+        } else if best < f64::from(self.poll) {
+            -1.0
+        } else {
+            -self.poll_score
+        });
+    }
+
+    fn change_poll(&mut self, by: f64) {
+        self.poll_score += by;
         if self.poll_score >= 1.0 {
             self.poll = self.poll.saturating_add(1);
             self.poll_score = 0.0;

@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn history() -> History {
-        let mut history = History::new(0, 0);
+        let mut history = History::new(0);
         for i in 0..8 {
             let queue = f64::from(i % 4) * 1e-4;
             history.add(sample(f64::from(i) * 64.0, queue / 2.0 - 1e-4, 1e-3 + queue), PRIOR);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_first_samples_decide_nothing_about_what_is_usual() {
         let upstream = upstream("server a");
-        let mut history = History::new(0, 0);
+        let mut history = History::new(0);
         history.add(sample(0.0, 0.0, 1e-5), PRIOR);
         assert_eq!(judge(&upstream, &history, PRIOR, 0, &sample(2.0, 1e-5, 5e-5)), Ok(()));
     }

@@ -13,6 +13,7 @@ pub mod client_log;
 pub mod config;
 pub mod discipline;
 pub mod engine;
+mod estimator;
 pub mod filter;
 pub mod history;
 pub mod host;

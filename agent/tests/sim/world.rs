@@ -255,6 +255,12 @@ impl World {
         self.nodes[node].kernel.step(Seconds(seconds));
     }
 
+    /// The node's oscillator suddenly runs faster.
+    pub(crate) fn warm(&mut self, node: usize, by: f64) {
+        self.advance(node);
+        self.nodes[node].kernel.warm(by);
+    }
+
     /// The machine sleeps: its monotonic clock stands still, and what is sent to it is lost.
     pub(crate) fn suspend(&mut self, node: usize, seconds: f64) {
         self.advance(node);
