@@ -1,0 +1,57 @@
+//! What one run was worth, and the middle of many.
+
+use super::world::Sample;
+
+/// Seconds that the error has to stay small.
+const MINUTE: usize = 60;
+
+/// Figures of one run, or medians of several.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Score {
+    /// Seconds until the error stays small for a minute; infinite for never.
+    pub(crate) converged: f64,
+    pub(crate) time_rms: f64,
+    pub(crate) time_max: f64,
+    pub(crate) frequency_rms: f64,
+    pub(crate) requests: f64,
+}
+
+impl Score {
+    /// Of samples of each second; RMS and maximum from the settling time on.
+    pub(crate) fn of(samples: &[Sample], settle: usize, good: f64, requests: u32) -> Self {
+        let settled = samples.get(settle..).unwrap_or_default();
+        let converged = samples
+            .windows(MINUTE)
+            .position(|minute| minute.iter().all(|sample| sample.time.abs() < good))
+            .map_or(f64::INFINITY, |index| index as f64 + 1.0);
+        Self {
+            converged,
+            time_rms: rms(settled.iter().map(|sample| sample.time)),
+            time_max: settled.iter().map(|sample| sample.time.abs()).fold(0.0, f64::max),
+            frequency_rms: rms(settled.iter().map(|sample| sample.frequency)),
+            requests: f64::from(requests),
+        }
+    }
+
+    /// Each figure's own median.
+    pub(crate) fn median(scores: &[Self]) -> Self {
+        let median = |figure: fn(&Self) -> f64| {
+            let mut all: Vec<f64> = scores.iter().map(figure).collect();
+            all.sort_by(f64::total_cmp);
+            let middle = |index: usize| all.get(index).copied().unwrap_or(f64::NAN);
+            (middle(all.len().saturating_sub(1) / 2) + middle(all.len() / 2)) / 2.0
+        };
+        Self {
+            converged: median(|score| score.converged),
+            time_rms: median(|score| score.time_rms),
+            time_max: median(|score| score.time_max),
+            frequency_rms: median(|score| score.frequency_rms),
+            requests: median(|score| score.requests),
+        }
+    }
+}
+
+fn rms(values: impl Iterator<Item = f64>) -> f64 {
+    let (count, sum) = values.fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value * value));
+    (sum / count).sqrt()
+}
