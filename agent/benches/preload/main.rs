@@ -64,9 +64,9 @@ fn bench() -> Result<(), BenchError> {
     let temporary = tempfile::tempdir().map_err(BenchError::Directory)?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     let library = library::compile(temporary.path())?;
-    writeln!(out, "{}", table::HEAD)?;
+    write!(out, "{}", table::HEAD)?;
     for story in &stories {
-        let mut medians = Vec::new();
+        let mut all = Vec::new();
         for kind in [Kind::Agent, Kind::Chronyd] {
             let scores = if args.clients.contains(&kind) {
                 run_seeds(&args, story, kind, &library, directory)?
@@ -75,13 +75,17 @@ fn bench() -> Result<(), BenchError> {
             };
             if args.each {
                 for (seed, score) in args.seeds.iter().zip(&scores) {
-                    writeln!(out, "{}", table::line(&format!("  seed {seed}"), &format!("{kind:?}"), *score))?;
+                    writeln!(
+                        out,
+                        "{}",
+                        table::line(&format!("  seed {seed}"), &format!("{kind:?}"), *score)
+                    )?;
                 }
             }
-            medians.push((!scores.is_empty()).then(|| Score::median(&scores)));
+            all.push(scores);
         }
-        if let [agent, chronyd] = medians.as_slice() {
-            write!(out, "{}", table::rows(story, *agent, *chronyd))?;
+        if let [agent, chronyd] = all.as_slice() {
+            write!(out, "{}", table::rows(story, agent, chronyd))?;
             out.flush()?;
         }
     }
@@ -103,8 +107,7 @@ fn choose(args: &Args) -> Result<Vec<Scenario>, BenchError> {
     }
     // A whole name means only itself.
     let is_meant = |story: &Scenario, name: &String| {
-        story.name == name
-            || story.name.contains(name.as_str()) && !scenario_names().contains(&name.as_str())
+        story.name == name || story.name.contains(name.as_str()) && !scenario_names().contains(&name.as_str())
     };
     stories.retain(|story| args.names.iter().any(|name| is_meant(story, name)));
     Ok(stories)

@@ -1,14 +1,18 @@
 //! The figures side by side.
 
 use crate::simulation::scenario::Scenario;
-use crate::simulation::score::Score;
+use crate::simulation::score::{Score, median};
 
 /// The first lines.
 pub(crate) const HEAD: &str = "\
-scenario             daemon     converged   time RMS   time max   freq RMS  requests   agent/chronyd: RMS, converged";
+Medians over the seeds. RMS/pair is the median of agent/chronyd under the same seed, which is less a matter of luck
+than the ratio of the medians. 'reference' was measured elsewhere: chronyd's development version of 2026-06.
 
-/// One scenario's lines.
-pub(crate) fn rows(story: &Scenario, agent: Option<Score>, chronyd: Option<Score>) -> String {
+scenario             daemon     converged   time RMS   time max   freq RMS  requests   agent/chronyd: RMS RMS/pair converged
+";
+
+/// One scenario's lines: what each daemon did, seed by seed.
+pub(crate) fn rows(story: &Scenario, agent: &[Score], chronyd: &[Score]) -> String {
     let reference = story.reference.map(|[converged, time_rms, time_max, frequency_rms, requests]| Score {
         converged,
         time_rms,
@@ -16,19 +20,22 @@ pub(crate) fn rows(story: &Scenario, agent: Option<Score>, chronyd: Option<Score
         frequency_rms,
         requests,
     });
-    let lines = [("agent", agent), ("chronyd", chronyd), ("reference", reference)];
-    let mut name = story.name;
+    let (agents, chronyds) = (Score::median(agent), Score::median(chronyd));
     let mut text = String::new();
-    for (daemon, score) in lines {
+    for (daemon, score) in [("agent", agents), ("chronyd", chronyds), ("reference", reference)] {
         let Some(score) = score else { continue };
-        text += &line(name, daemon, score);
-        if let (Some(chronyd), "agent") = (chronyd, daemon) {
-            let time = score.time_rms / chronyd.time_rms;
-            let converged = score.converged / chronyd.converged;
-            text += &format!("   {time:.2}, {converged:.2}{}", verdict(score, chronyd));
+        text += &line(if text.is_empty() { story.name } else { "" }, daemon, score);
+        if let (Some(chronyds), "agent") = (chronyds, daemon) {
+            let pairs = agent.iter().zip(chronyd).map(|(ours, theirs)| ours.time_rms / theirs.time_rms);
+            text += &format!(
+                "   {:18.2} {:8.2} {:9.2}{}",
+                score.time_rms / chronyds.time_rms,
+                median(pairs),
+                score.converged / chronyds.converged,
+                verdict(score, chronyds)
+            );
         }
         text += "\n";
-        name = "";
     }
     text
 }

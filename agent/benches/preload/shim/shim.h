@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/timex.h>
 
 /* Longest datagram. */
 #define LONGEST 1500
@@ -64,10 +63,7 @@ uint64_t random_word(void);
 extern struct answer clocks;
 extern uint32_t own_address;
 
-/* network.c; all with the lock held */
-int is_simulated(int fd);
-/* Which of the events are there. */
-short ready_events(int fd, short events);
+/* sock.c; with the lock held: puts a datagram that came into its socket. */
 void deliver(const struct answer *answer);
 
 #define REAL(name)                                                                                                     \

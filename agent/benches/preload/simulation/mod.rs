@@ -72,7 +72,7 @@ const LIE: f64 = 1.0;
 fn parts(story: &Scenario) -> Vec<Part> {
     let top = |ahead| Part { config: SERVER.to_owned(), ahead, fast: 0.0, wander: 0.0 };
     let asking = |servers: std::ops::Range<usize>, rest: &str| Part {
-        config: servers.map(|it| server_line(it, story.options)).collect::<String>() + story.lines + rest,
+        config: servers.map(|it| server_line(it, story)).collect::<String>() + story.lines + rest,
         ahead: story.ahead,
         fast: story.fast,
         wander: story.wander,
@@ -96,6 +96,11 @@ fn parts(story: &Scenario) -> Vec<Part> {
     }
 }
 
-fn server_line(index: usize, options: &str) -> String {
-    format!("server 192.168.123.{} {options}\n", index + 1)
+fn server_line(index: usize, story: &Scenario) -> String {
+    let (number, options) = (index + 1, story.options);
+    if story.by_name {
+        format!("server node{number}.example {options}\n")
+    } else {
+        format!("server 192.168.123.{number} {options}\n")
+    }
 }

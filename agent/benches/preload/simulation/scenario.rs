@@ -28,6 +28,8 @@ pub(crate) struct Scenario {
     pub(crate) fast: f64,
     /// Of all clocks but those at the top.
     pub(crate) wander: f64,
+    /// Are servers configured by name?
+    pub(crate) by_name: bool,
     /// Options of the client's `server` lines, and its other lines.
     pub(crate) options: &'static str,
     pub(crate) lines: &'static str,
@@ -51,6 +53,7 @@ impl Scenario {
         ahead: 0.1,
         fast: 1e-4,
         wander: 1e-9,
+        by_name: false,
         options: "",
         lines: "",
         upsets: &[],
@@ -125,17 +128,14 @@ pub(crate) fn further() -> Vec<Scenario> {
         },
         Scenario { link: Link { jitter: 1e-5, ..link }, ..Scenario::long("jitter-1e-5", 2_000) },
         Scenario { link: Link { loss: 0.2, ..link }, ..Scenario::long("loss", 2_000) },
-        Scenario { topology: Topology::Servers(3), ..Scenario::long("three-servers", 2_000) },
+        Scenario { topology: Topology::Servers(3), by_name: true, ..Scenario::long("three-servers", 2_000) },
         Scenario {
             topology: Topology::Servers(5),
             link: Link { jitter: 1e-3, ..link },
             good: 3e-3,
             ..Scenario::long("five-servers-jitter", 5_000)
         },
-        Scenario {
-            upsets: &[(8_000, Upset::Frequency(1e-5))],
-            ..Scenario::long("frequency-jump", 2_000)
-        },
+        Scenario { upsets: &[(8_000, Upset::Frequency(1e-5))], ..Scenario::long("frequency-jump", 2_000) },
         Scenario { upsets: &[(8_000, Upset::Step(0.01))], ..Scenario::long("time-jump", 2_000) },
         Scenario {
             link: Link { turns: Some((600.0, 3_000.0)), ..link },

@@ -33,22 +33,25 @@ impl Score {
         }
     }
 
-    /// Each figure's own median.
-    pub(crate) fn median(scores: &[Self]) -> Self {
-        let median = |figure: fn(&Self) -> f64| {
-            let mut all: Vec<f64> = scores.iter().map(figure).collect();
-            all.sort_by(f64::total_cmp);
-            let middle = |index: usize| all.get(index).copied().unwrap_or(f64::NAN);
-            (middle(all.len().saturating_sub(1) / 2) + middle(all.len() / 2)) / 2.0
-        };
-        Self {
-            converged: median(|score| score.converged),
-            time_rms: median(|score| score.time_rms),
-            time_max: median(|score| score.time_max),
-            frequency_rms: median(|score| score.frequency_rms),
-            requests: median(|score| score.requests),
-        }
+    /// Each figure's own median; `None` of nothing.
+    pub(crate) fn median(scores: &[Self]) -> Option<Self> {
+        let of = |figure: fn(&Self) -> f64| median(scores.iter().map(figure));
+        (!scores.is_empty()).then(|| Self {
+            converged: of(|score| score.converged),
+            time_rms: of(|score| score.time_rms),
+            time_max: of(|score| score.time_max),
+            frequency_rms: of(|score| score.frequency_rms),
+            requests: of(|score| score.requests),
+        })
     }
+}
+
+/// The middle one, or between the two in the middle.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = values.collect();
+    all.sort_by(f64::total_cmp);
+    let at = |index: usize| all.get(index).copied().unwrap_or(f64::NAN);
+    (at(all.len().saturating_sub(1) / 2) + at(all.len() / 2)) / 2.0
 }
 
 fn rms(values: impl Iterator<Item = f64>) -> f64 {
