@@ -6,7 +6,7 @@ use super::world::Sample;
 const MINUTE: usize = 60;
 
 /// Figures of one run, or medians of several.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Score {
     /// Seconds until the error stays small for a minute; infinite for never.
     pub(crate) converged: f64,
