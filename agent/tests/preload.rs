@@ -33,7 +33,10 @@ fn run(story: &Scenario, seed: u64) -> Option<Score> {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_timefleet-agent"));
     let agent = Program { kind: Kind::Agent, path, options: Vec::new() };
     let cast = Cast { client: &agent, servers: &agent, library: &library };
-    Some(simulation::run(story, cast, seed, directory.path()).unwrap_or_else(|error| panic!("{error}")))
+    match simulation::run(story, cast, seed, directory.path()) {
+        Ok(outcome) => Some(Score::of(story, &outcome)),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 fn usual() -> Scenario {

@@ -25,7 +25,7 @@ Options:
   --more               the further scenarios too
   --list               print the names of all scenarios
   --each               print the figures of each run as well
-  --keep DIR           leave configurations and logs there
+  --keep DIR           leave configurations, logs and the client's errors of each second there
 ";
 
 /// What is to be done.

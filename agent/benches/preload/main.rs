@@ -5,6 +5,7 @@ mod args;
 mod simulation;
 mod table;
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use args::{Args, ArgsError};
 use simulation::library::{self, LibraryError};
 use simulation::scenario::{self, Scenario};
 use simulation::score::Score;
-use simulation::{Cast, Kind, RunError};
+use simulation::{Cast, Kind, Outcome, RunError};
 
 /// The table cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,8 @@ enum BenchError {
     Directory(io::Error),
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
+    #[error("{0} of the runs above gave no figures")]
+    Failed(usize),
     #[error("there is no {0}: install Debian's package chrony, or name it with --chronyd")]
     NoChronyd(PathBuf),
 }
@@ -65,31 +68,30 @@ fn bench() -> Result<(), BenchError> {
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     let library = library::compile(temporary.path())?;
     write!(out, "{}", table::HEAD)?;
+    let mut failed = 0;
     for story in &stories {
-        let mut all = Vec::new();
-        for kind in [Kind::Agent, Kind::Chronyd] {
-            let scores = if args.clients.contains(&kind) {
-                run_seeds(&args, story, kind, &library, directory)?
-            } else {
+        let [agent, chronyd] = [Kind::Agent, Kind::Chronyd].map(|kind| {
+            let wanted = args.clients.contains(&kind);
+            if wanted { run_seeds(&args, story, kind, &library, directory) } else { Ok(Vec::new()) }
+        });
+        // One that cannot be run is no reason to run no others.
+        let mut or_complain = |scores: Result<Vec<Score>, BenchError>| {
+            scores.unwrap_or_else(|error| {
+                failed += 1;
+                // Where nobody can be told, the exit code still says it.
+                let _ = writeln!(io::stderr(), "{error}");
                 Vec::new()
-            };
-            if args.each {
-                for (seed, score) in args.seeds.iter().zip(&scores) {
-                    writeln!(
-                        out,
-                        "{}",
-                        table::line(&format!("  seed {seed}"), &format!("{kind:?}"), *score)
-                    )?;
-                }
-            }
-            all.push(scores);
+            })
+        };
+        let (agent, chronyd) = (or_complain(agent), or_complain(chronyd));
+        if args.each {
+            write!(out, "{}", table::each("agent", &args.seeds, &agent))?;
+            write!(out, "{}", table::each("chronyd", &args.seeds, &chronyd))?;
         }
-        if let [agent, chronyd] = all.as_slice() {
-            write!(out, "{}", table::rows(story, agent, chronyd))?;
-            out.flush()?;
-        }
+        write!(out, "{}", table::rows(story, &agent, &chronyd))?;
+        out.flush()?;
     }
-    Ok(())
+    if failed == 0 { Ok(()) } else { Err(BenchError::Failed(failed)) }
 }
 
 fn choose(args: &Args) -> Result<Vec<Scenario>, BenchError> {
@@ -134,6 +136,12 @@ fn run_seeds(
                 while let Some(seed) = args.seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     let place = directory.join(format!("{}-{kind:?}-{seed}", story.name).to_lowercase());
                     let score = simulation::run(story, cast, seed, &place)
+                        .and_then(|outcome| {
+                            if args.keep.is_some() {
+                                write_errors(&place, &outcome)?;
+                            }
+                            Ok(Score::of(story, &outcome))
+                        })
                         .map_err(|source| BenchError::Run { story: story.name, kind, seed, source });
                     if let Ok(mut done) = done.lock() {
                         done.push((seed, score));
@@ -145,4 +153,15 @@ fn run_seeds(
     let mut scores = done.into_inner().unwrap_or_default();
     scores.sort_by_key(|(seed, _)| *seed);
     scores.into_iter().map(|(_, score)| score).collect()
+}
+
+/// The client's errors, second by second, for whoever wants to see them as a curve.
+fn write_errors(place: &Path, outcome: &Outcome) -> Result<(), RunError> {
+    let lines = outcome
+        .samples
+        .iter()
+        .enumerate()
+        .map(|(index, sample)| format!("{},{:e},{:e}\n", index + 1, sample.time, sample.frequency));
+    let text = ["second,time,frequency\n".to_owned()].into_iter().chain(lines).collect::<String>();
+    fs::write(place.join("errors.csv"), text).map_err(RunError::Errors)
 }

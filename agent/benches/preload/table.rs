@@ -5,10 +5,10 @@ use crate::simulation::score::{Score, median};
 
 /// The first lines.
 pub(crate) const HEAD: &str = "\
-Medians over the seeds. RMS/pair is the median of agent/chronyd under the same seed, which is less a matter of luck
+Medians over the seeds. 'by pair' is the median of agent/chronyd under the same seed, which is less a matter of luck
 than the ratio of the medians. 'reference' was measured elsewhere: chronyd's development version of 2026-06.
 
-scenario             daemon     converged   time RMS   time max   freq RMS  requests   agent/chronyd: RMS RMS/pair converged
+scenario             daemon     converged   time RMS   time max   freq RMS  requests   agent/chronyd: RMS  by pair  conv.
 ";
 
 /// One scenario's lines: what each daemon did, seed by seed.
@@ -28,7 +28,7 @@ pub(crate) fn rows(story: &Scenario, agent: &[Score], chronyd: &[Score]) -> Stri
         if let (Some(chronyds), "agent") = (chronyds, daemon) {
             let pairs = agent.iter().zip(chronyd).map(|(ours, theirs)| ours.time_rms / theirs.time_rms);
             text += &format!(
-                "   {:18.2} {:8.2} {:9.2}{}",
+                "   {:18.2} {:8.2} {:6.2}{}",
                 score.time_rms / chronyds.time_rms,
                 median(pairs),
                 score.converged / chronyds.converged,
@@ -55,8 +55,17 @@ fn verdict(agent: Score, chronyd: Score) -> String {
     if faults.is_empty() { String::new() } else { format!(" ({})", faults.join(", ")) }
 }
 
+/// What one daemon did under each seed.
+pub(crate) fn each(daemon: &str, seeds: &[u64], scores: &[Score]) -> String {
+    seeds
+        .iter()
+        .zip(scores)
+        .map(|(seed, score)| line(&format!("  seed {seed}"), daemon, *score) + "\n")
+        .collect()
+}
+
 /// One daemon's figures.
-pub(crate) fn line(name: &str, daemon: &str, score: Score) -> String {
+fn line(name: &str, daemon: &str, score: Score) -> String {
     format!(
         "{name:<20} {daemon:<10} {:>9.0}   {:>8.2e}   {:>8.2e}   {:>8.2e}   {:>7.0}",
         score.converged, score.time_rms, score.time_max, score.frequency_rms, score.requests

@@ -116,8 +116,8 @@ static size_t add_note(unsigned char *control, size_t used, size_t room, int lev
     return used + CMSG_SPACE(length);
 }
 
-static size_t write_notes(const struct sock *sock, const struct datagram *datagram, int departed, unsigned char *control,
-                          size_t room)
+static size_t write_notes(const struct sock *sock, const struct datagram *datagram, int departed,
+                          unsigned char *control, size_t room)
 {
     size_t used = 0;
     if (!control || room < CONTROL)

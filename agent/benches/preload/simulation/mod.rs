@@ -18,7 +18,7 @@ use host::Host;
 pub(crate) use host::{Kind, Program};
 use luck::Luck;
 use scenario::{Scenario, Topology};
-use score::Score;
+pub(crate) use world::Sample;
 use world::{World, WorldError};
 
 /// A run gave no figures.
@@ -26,6 +26,8 @@ use world::{World, WorldError};
 pub(crate) enum RunError {
     #[error("cannot start {0}: {1}")]
     Start(String, io::Error),
+    #[error("cannot write the client's errors: {0}")]
+    Errors(io::Error),
     #[error(transparent)]
     World(#[from] WorldError),
 }
@@ -38,8 +40,22 @@ pub(crate) struct Cast<'a> {
     pub(crate) library: &'a Path,
 }
 
+/// What was seen of the client.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// Its clock at the end of each second.
+    pub(crate) samples: Vec<Sample>,
+    /// Requests that it sent.
+    pub(crate) requests: u32,
+}
+
 /// Runs one story under one seed, with its files in this directory.
-pub(crate) fn run(story: &Scenario, cast: Cast<'_>, seed: u64, directory: &Path) -> Result<Score, RunError> {
+pub(crate) fn run(
+    story: &Scenario,
+    cast: Cast<'_>,
+    seed: u64,
+    directory: &Path,
+) -> Result<Outcome, RunError> {
     let parts = parts(story);
     let last = parts.len();
     let mut hosts = Vec::new();
@@ -54,7 +70,7 @@ pub(crate) fn run(story: &Scenario, cast: Cast<'_>, seed: u64, directory: &Path)
     }
     let mut world = World::new(hosts, story.link, seed);
     let samples = world.run(story.seconds, story.upsets)?;
-    Ok(Score::of(&samples, story.settle, story.good, world.requests()))
+    Ok(Outcome { samples, requests: world.requests() })
 }
 
 /// One host before it starts.

@@ -161,5 +161,22 @@ pub(crate) fn further() -> Vec<Scenario> {
         },
         Scenario { options: "minpoll 10 maxpoll 10 iburst", ..Scenario::long("poll-10", 8_000) },
         Scenario { fast: 4e-4, ahead: -0.3, ..Scenario::usual("far-off") },
+        Scenario { options: "minpoll 6 maxpoll 6 xleave", ..Scenario::long("interleaved", 2_000) },
+        Scenario { options: "minpoll 3 maxpoll 3 filter 8", ..Scenario::long("filter", 2_000) },
+        Scenario {
+            topology: Topology::Strata { layers: 1, width: 4, liars: 1 },
+            options: "iburst",
+            lines: "makestep 1 3\n",
+            ..Scenario::long("one-liar-of-four", 2_000)
+        },
+        Scenario {
+            link: Link { base: 2e-2, jitter: 5e-3, up: 1.5, down: 0.5, loss: 0.05, ..link },
+            topology: Topology::Servers(4),
+            options: "iburst",
+            lines: "makestep 1 3\n",
+            wander: 1e-8,
+            good: 1e-2,
+            ..Scenario::long("internet", 5_000)
+        },
     ]
 }

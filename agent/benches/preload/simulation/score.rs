@@ -1,6 +1,7 @@
 //! What one run was worth, and the middle of many.
 
-use super::world::Sample;
+use super::Outcome;
+use super::scenario::Scenario;
 
 /// Seconds that the error has to stay small.
 const MINUTE: usize = 60;
@@ -17,19 +18,20 @@ pub(crate) struct Score {
 }
 
 impl Score {
-    /// Of samples of each second; RMS and maximum from the settling time on.
-    pub(crate) fn of(samples: &[Sample], settle: usize, good: f64, requests: u32) -> Self {
-        let settled = samples.get(settle..).unwrap_or_default();
-        let converged = samples
+    /// Of one run; RMS and maximum from the settling time on.
+    pub(crate) fn of(story: &Scenario, outcome: &Outcome) -> Self {
+        let settled = outcome.samples.get(story.settle..).unwrap_or_default();
+        let converged = outcome
+            .samples
             .windows(MINUTE)
-            .position(|minute| minute.iter().all(|sample| sample.time.abs() < good))
+            .position(|minute| minute.iter().all(|sample| sample.time.abs() < story.good))
             .map_or(f64::INFINITY, |index| index as f64 + 1.0);
         Self {
             converged,
             time_rms: rms(settled.iter().map(|sample| sample.time)),
             time_max: settled.iter().map(|sample| sample.time.abs()).fold(0.0, f64::max),
             frequency_rms: rms(settled.iter().map(|sample| sample.frequency)),
-            requests: f64::from(requests),
+            requests: f64::from(outcome.requests),
         }
     }
 
