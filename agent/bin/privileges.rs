@@ -50,14 +50,18 @@ pub(crate) fn settle(options: &Options, config: &Config) -> Result<Vec<String>, 
             "cannot run with the real-time priority {priority}: {error}; it needs CAP_SYS_NICE or LimitRTPRIO"
         ));
     }
+    let account = match options.user.as_ref().or(config.user.as_ref()) {
+        Some(name) => other_user(name, options.any_user)?,
+        None => None,
+    };
     if (options.lock_memory || config.lock_all)
-        && let Err(error) = lock_memory()
+        && let Err(error) = lock_memory(account.is_none() && geteuid().is_root())
     {
-        warnings.push(format!("cannot lock memory: {error}; it needs CAP_IPC_LOCK or LimitMEMLOCK=infinity"));
+        warnings.push(format!(
+            "cannot lock memory: {error}; it needs LimitMEMLOCK=infinity, or CAP_SYS_RESOURCE and CAP_IPC_LOCK"
+        ));
     }
-    if let Some(name) = options.user.as_ref().or(config.user.as_ref())
-        && let Some(account) = other_user(name, options.any_user)?
-    {
+    if let Some(account) = account {
         if !options.once {
             Places::of(options, config)?.make(&account);
         }
@@ -191,12 +195,15 @@ fn run_before_others(priority: u8) -> Result<(), Errno> {
     }
 }
 
-/// `-m`: what is in memory stays there, and so does what comes later. The limit goes first: below one, memory that is
-/// needed later would be refused.
-fn lock_memory() -> Result<(), Errno> {
+/// `-m`: what is in memory stays there, and so does what comes later. The limit goes first: below one, who is not root
+/// would be refused the memory that is needed later.
+fn lock_memory(stays_root: bool) -> Result<(), Errno> {
     let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: the pointer lives through the call.
-    Errno::result(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) })?;
+    let raised = Errno::result(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) });
+    if !stays_root {
+        raised?;
+    }
     // SAFETY: takes numbers only.
     Errno::result(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) }).map(drop)
 }

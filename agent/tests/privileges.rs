@@ -270,6 +270,13 @@ fn memory_and_priority_are_settled_before_root_is_gone() {
         scheduling == (Some("3"), Some("1")) || complaints.contains("CAP_SYS_NICE"),
         "{stat}{complaints}"
     );
+    assert!(locked != "0 kB" || complaints.contains("LimitMEMLOCK"), "{locked}{complaints}");
+    assert_eq!(agent.end(), Some(0));
+
+    // Who stays root has no limit to fear.
+    let mut agent = Agent::start(&["-u", "root", "-m"], "port 0");
+    assert_eq!(agent.status("Uid"), "0\t0\t0\t0");
+    let (locked, complaints) = (agent.status("VmLck"), agent.log());
     assert!(locked != "0 kB" || complaints.contains("CAP_IPC_LOCK"), "{locked}{complaints}");
     assert_eq!(agent.end(), Some(0));
 }
