@@ -29,6 +29,7 @@ use crate::listener::{self, ListenError};
 use crate::log::Log;
 use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
+use crate::privileges;
 use crate::resolver::{Resolver, Way};
 use crate::signals::Signals;
 use crate::{WRONG_INPUT, complain, drift_file, print, running};
@@ -106,6 +107,15 @@ pub(crate) fn run(options: Options) -> ExitCode {
     if options.print {
         return print_configuration(&loaded);
     }
+    // Read before root is given up: it may be for root's eyes only.
+    let keys = key_file::read(loaded.config.key_file.as_deref());
+    let warnings = match privileges::settle(&options, &loaded.config) {
+        Ok(warnings) => warnings,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
     let log = match open_log(&options) {
         Ok(log) => log,
         Err(error) => {
@@ -113,14 +123,14 @@ pub(crate) fn run(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for note in &loaded.notes {
-        log.warning(&note.to_string());
+    for warning in loaded.notes.iter().map(ToString::to_string).chain(warnings) {
+        log.warning(&warning);
     }
     if options.once && loaded.config.upstreams.is_empty() {
         complain(&format!("{}: -q needs a 'server' or a 'pool' to ask", loaded.name));
         return ExitCode::from(WRONG_INPUT);
     }
-    let keys = match key_file::read(loaded.config.key_file.as_deref()) {
+    let keys = match keys {
         Ok(keys) => keys,
         Err(error @ KeysError::Wrong(_)) => {
             complain(&error.to_string());
@@ -404,7 +414,9 @@ fn attend(daemon: &mut Daemon, options: &Options, signals: &Signals) -> Result<E
 fn is_good_now(options: &Options, log: Log) -> bool {
     match config_file::load(options) {
         Ok(loaded) => match key_file::read(loaded.config.key_file.as_deref()) {
-            Err(error @ KeysError::Wrong(_)) => {
+            // The file that root read at the start may be closed to the user that we are now: running on without its
+            // keys would be worse than without the news.
+            Err(error) if matches!(error, KeysError::Wrong(_)) || error.is_forbidden() => {
                 log.error(&format!("{error}\nkeeping the keys and the configuration that were read before"));
                 false
             }

@@ -5,6 +5,7 @@ mod clock;
 mod files;
 pub(super) mod leap;
 mod local;
+mod process;
 mod selection;
 mod sockets;
 mod sources;
@@ -19,12 +20,13 @@ type Directive = (&'static str, Read);
 type Read = fn(&mut Draft, &mut Line<'_>) -> Result<(), Wrong>;
 
 /// Every directive that is honoured, by topic.
-const TOPICS: [&[Directive]; 8] = [
+const TOPICS: [&[Directive]; 9] = [
     access::DIRECTIVES,
     clock::DIRECTIVES,
     files::DIRECTIVES,
     leap::DIRECTIVES,
     local::DIRECTIVES,
+    process::DIRECTIVES,
     selection::DIRECTIVES,
     sockets::DIRECTIVES,
     sources::DIRECTIVES,

@@ -100,6 +100,12 @@ pub struct Config {
     pub min_samples: Option<u32>,
     /// `maxsamples` as a directive, for sources that are added while running.
     pub max_samples: Option<u32>,
+    /// `user`: whom the daemon becomes when root starts it.
+    pub user: Option<String>,
+    /// `lock_all`: the daemon is never swapped out.
+    pub lock_all: bool,
+    /// `sched_priority`: real-time priority; 0 = none.
+    pub sched_priority: u8,
 }
 
 impl Default for Config {
@@ -138,6 +144,9 @@ impl Default for Config {
             source_dirs: Vec::new(),
             min_samples: None,
             max_samples: None,
+            user: None,
+            lock_all: false,
+            sched_priority: 0,
         }
     }
 }

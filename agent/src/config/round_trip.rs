@@ -121,6 +121,7 @@ prop_compose! {
         key_file in prop::option::of(path()),
         source_dirs in prop::collection::vec(directories(), 0..3),
         (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
+        (user, lock_all, sched_priority) in (prop::option::of("[a-z_][a-z0-9_-]{0,10}"), any::<bool>(), 0..=99_u8),
     ) -> Config {
         Config {
             access,
@@ -140,6 +141,9 @@ prop_compose! {
             source_dirs,
             min_samples,
             max_samples,
+            user,
+            lock_all,
+            sched_priority,
             ..thinking
         }
     }

@@ -99,6 +99,13 @@ impl Config {
                 writeln!(f, "{name} {}", path.display())?;
             }
         }
+        if let Some(user) = &self.user {
+            writeln!(f, "user {user}")?;
+        }
+        if self.lock_all {
+            writeln!(f, "lock_all")?;
+        }
+        directive(f, "sched_priority", f64::from(self.sched_priority), 0.0)?;
         if self.open_commands != OpenCommand::USUAL {
             let words: Vec<String> = self.open_commands.iter().map(|command| format!(" {command}")).collect();
             writeln!(f, "opencommands{}", words.concat())?;

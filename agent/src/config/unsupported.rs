@@ -14,7 +14,6 @@ const NTS: &str = "NTS is not implemented";
 const PTP: &str = "NTP over PTP is not implemented";
 const RATES: &str = "replies are not rate-limited; narrow 'allow' instead";
 const REAL_TIME_CLOCK: &str = "the real-time clock is left to the kernel; write 'rtcsync'";
-const UNIT: &str = "memory and priority are set in its systemd unit";
 
 const REASONS: &[(&str, &str)] = &[
     ("authselectmode", "all sources are equal; write 'trust', 'require' or 'noselect' on their lines"),
@@ -32,7 +31,6 @@ const REASONS: &[(&str, &str)] = &[
     ("hwtimestamp", HARDWARE_TIMESTAMPS),
     ("hwtstimeout", HARDWARE_TIMESTAMPS),
     ("initstepslew", "it is deprecated; write 'makestep' and 'server … iburst'"),
-    ("lock_all", UNIT),
     ("log", LOG_FILES),
     ("logbanner", LOG_FILES),
     ("logchange", LOG_FILES),
@@ -64,8 +62,6 @@ const REASONS: &[(&str, &str)] = &[
     ("rtcdevice", REAL_TIME_CLOCK),
     ("rtcfile", REAL_TIME_CLOCK),
     ("rtconutc", REAL_TIME_CLOCK),
-    ("sched_priority", UNIT),
     ("smoothtime", "served time is the host's own time"),
     ("tempcomp", "there is no compensation by temperature"),
-    ("user", "it runs as the user that started it; the user is set in its systemd unit"),
 ];
