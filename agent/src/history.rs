@@ -87,6 +87,8 @@ pub struct History {
     samples: VecDeque<Sample>,
     fewest: usize,
     most: usize,
+    /// `mindelay`: the shortest round trip, where somebody knows it.
+    known_delay: Option<Seconds>,
 }
 
 /// chrony.conf(5): at most 64 samples are kept whatever the configuration says.
@@ -101,7 +103,13 @@ impl History {
     /// Keeps at least `fewest` and at most `most` samples (`minsamples`, `maxsamples`; 0 = no limit of its own).
     pub fn new(fewest: u32, most: u32) -> Self {
         let most = if most == 0 { MOST_SAMPLES } else { most.min(MOST_SAMPLES) };
-        Self { samples: VecDeque::new(), fewest: fewest.min(most) as usize, most: most as usize }
+        let fewest = fewest.min(most) as usize;
+        Self { samples: VecDeque::new(), fewest, most: most as usize, known_delay: None }
+    }
+
+    /// With a shortest round trip that is known (`mindelay`; 0 = it is not).
+    pub fn with_min_delay(self, delay: Seconds) -> Self {
+        Self { known_delay: (delay > Seconds::ZERO).then_some(delay), ..self }
     }
 
     /// The newest sample.
@@ -129,8 +137,12 @@ impl History {
         self.samples.clear();
     }
 
-    /// Smallest round trip among the samples.
+    /// Smallest round trip among the samples, or the one that is known.
     pub fn min_delay(&self) -> Option<Seconds> {
+        self.known_delay.filter(|_| !self.is_empty()).or_else(|| self.shortest())
+    }
+
+    fn shortest(&self) -> Option<Seconds> {
         self.samples.iter().map(|sample| sample.delay).reduce(Seconds::min)
     }
 
@@ -197,7 +209,7 @@ impl History {
         self.samples
             .iter()
             .map(|sample| {
-                let excess = (sample.delay - base).0 + hidden;
+                let excess = (sample.delay - base).max(Seconds::ZERO).0 + hidden;
                 Point {
                     at: (sample.at - newest.at).0,
                     value: sample.offset.0,

@@ -275,7 +275,7 @@ impl Desk for EngineDesk<'_> {
         for source in &self.engine.sources {
             match &source.association {
                 None => activity.unresolved += 1,
-                Some(association) => match (association.in_burst(), association.online) {
+                Some(association) => match (association.in_burst(), association.is_online()) {
                     (true, true) => activity.burst_online += 1,
                     (true, false) => activity.burst_offline += 1,
                     (false, true) => activity.online += 1,

@@ -71,6 +71,9 @@ impl Source {
     /// it says has been unusable for as long.
     fn worn_out(&self, now: Mono) -> Option<&'static str> {
         let association = self.association.as_ref().filter(|association| association.online)?;
+        if association.refused.is_some() {
+            return Some(self.reason());
+        }
         let is_silent = association.reach == 0 && association.counters.sent >= REACH_POLLS;
         let patience = association.interval() * BAD_INTERVALS;
         if is_silent && !self.is_unsynchronised() {
