@@ -1,4 +1,5 @@
-//! Address families on a real kernel: what `-4` opens and asks for, and hosts that have IPv6 switched off or have none.
+//! The agent in networks on a real kernel: what `-4` opens and asks for, hosts that have IPv6 switched off or have none, a
+//! network that goes down and comes back, servers that keep to one interface.
 //!
 //! Each story runs in a network of its own (namespaces, made with unshare), with a DNS server of this test that remembers
 //! what it was asked and an NTP server that is there over IPv4 and over IPv6. An agent that must not open a socket for IPv6
@@ -91,4 +92,42 @@ fn on_a_kernel_without_ipv6_the_agent_works_and_asks_for_no_aaaa() {
     assert_eq!(house.questions(), [("ntp.example".to_owned(), A)]);
     assert!(agent.log().contains("this host has no IPv6, using IPv4 only (as with -4)"), "{}", agent.log());
     assert!(agent.is_alive());
+}
+
+#[test]
+fn a_network_that_is_gone_makes_its_sources_unreachable_until_it_is_back() {
+    let Some(house) = House::enter("a_network_that_is_gone_makes_its_sources_unreachable_until_it_is_back")
+    else {
+        return;
+    };
+    let mut agent = Agent::start(&house, &["-4"], SOURCES, Verdict::Kill);
+    agent.wait_until_synchronised();
+    house.switch_route(false);
+    agent.wait_for_reach("0", |reach| reach == 0);
+    assert!(agent.log().contains("possible: Network is unreachable"), "{}", agent.log());
+    house.switch_route(true);
+    agent.wait_for_reach("eight answers", |reach| reach == 0xFF);
+    assert!(agent.is_alive());
+}
+
+#[test]
+fn a_server_that_is_bound_to_an_interface_answers_there_only() {
+    let Some(house) = House::enter("a_server_that_is_bound_to_an_interface_answers_there_only") else {
+        return;
+    };
+    for (device, answers) in [("lo", true), (House::EMPTY_DEVICE, false)] {
+        let agent = Agent::start(
+            &house,
+            &["-4"],
+            &format!("local\nallow\nport 1123\nbinddevice {device}\nbindcmddevice lo\n"),
+            Verdict::Kill,
+        );
+        assert_eq!(agent.answers_time_requests(1123), answers, "{device}");
+    }
+    let mut lost =
+        Agent::launch(&house, &["-4"], "allow\nport 1123\nbinddevice no-such-device\n", Verdict::Kill);
+    assert!(lost.fails());
+    let complaint =
+        "cannot serve NTP on the interface no-such-device: ENODEV: No such device; 'binddevice' takes one of";
+    assert!(lost.log().contains(complaint), "{}", lost.log());
 }

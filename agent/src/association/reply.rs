@@ -107,7 +107,8 @@ impl Association {
         }
         let result = self.try_receive(arrival, context);
         if let (Err(rejection), Some(reply)) = (result, &mut self.reply) {
-            reply.flags = rejection.flags() | (reply.flags & filter::AUTHENTICATED);
+            let how = reply.flags & (filter::AUTHENTICATED | filter::INTERLEAVED);
+            reply.flags = rejection.flags() | if rejection == Rejection::Unauthenticated { 0 } else { how };
         }
         result
     }

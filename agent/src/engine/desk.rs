@@ -247,6 +247,7 @@ impl Desk for EngineDesk<'_> {
             data.peer_dispersion = reply.sample.dispersion;
             data.response_time = reply.response_time;
             data.flags = reply.flags;
+            data.jitter_asymmetry = source.upstream.asymmetry.unwrap_or(0.0);
             data.tx_stamp = stamp_letter(reply.sent_by);
             data.rx_stamp = stamp_letter(reply.received_by);
         }

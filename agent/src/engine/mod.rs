@@ -296,7 +296,7 @@ impl Engine {
             oscillator: &self.oscillator.clone(),
             prior: self.prior,
             precision: self.precision,
-            own_port: self.config.port,
+            own_port: self.served_port(),
             keys: &self.keys.clone(),
         };
         let Some((index, association)) = self.source_of(exchange) else { return };
@@ -343,6 +343,11 @@ impl Engine {
             }
             _ => {}
         }
+    }
+
+    /// Where this host serves time; 0 = nowhere. Who has allowed nobody when the sockets were opened has no server's.
+    fn served_port(&self) -> u16 {
+        if self.config.access.iter().any(|rule| rule.allow) { self.config.port } else { 0 }
     }
 
     /// A monitoring request came; returns the reply's datagram. A command may leave actions to be polled.

@@ -1,6 +1,7 @@
 //! The agent under test, and what the kernel knows of it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -115,18 +116,41 @@ impl Agent {
         inodes.filter(|inode| open.iter().any(|one| one == inode)).count()
     }
 
-    /// Over IPv4.
+    /// Over IPv4 and loopback. The kernel itself says when nobody listens there.
     pub(crate) fn answers_time_requests(&self, port: u16) -> bool {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(("127.0.0.1", port)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = [0; 48];
         request[0] = 0x23;
-        socket.send_to(&request, ("127.0.0.1", port)).unwrap();
-        socket.recv(&mut request).is_ok_and(|length| length == 48)
+        socket.send(&request).unwrap();
+        match socket.recv(&mut request) {
+            Ok(length) => length == request.len(),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits until the first source's last eight polls went so.
+    pub(crate) fn wait_for_reach(&self, what: &str, wanted: impl Fn(u16) -> bool) {
+        wait_for(
+            || format!("{what}; log: {}", self.log()),
+            || match self.ask(&Request::SourceData(0)) {
+                Some(Reply::SourceData(data)) => wanted(data.reach).then_some(()),
+                other => panic!("{other:?}"),
+            },
+        );
     }
 
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// It ends by itself, with an error.
+    pub(crate) fn fails(&mut self) -> bool {
+        let child = &mut self.child;
+        let status = wait_for(|| "the agent's end".to_owned(), || child.try_wait().unwrap());
+        status.code().is_some_and(|code| code != 0)
     }
 
     /// The signal that ended it.

@@ -23,6 +23,8 @@ impl House {
     const V4_ONLY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const V6_ONLY: Ipv6Addr = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1);
     const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
+    /// An interface without an address.
+    pub(crate) const EMPTY_DEVICE: &str = "empty0";
     /// The NTP server's addresses.
     pub(crate) const V4: IpAddr = IpAddr::V4(Self::V4_ONLY);
     pub(crate) const V6: IpAddr = IpAddr::V6(Self::V6_ONLY);
@@ -61,6 +63,10 @@ impl House {
             run(&format!("ip address add {address}/32 dev lo"));
         }
         run(&format!("ip address add {}/128 dev lo", Self::V6_ONLY));
+        // Routes to a host's own addresses come first everywhere; here, something else can come before them.
+        run("ip rule add pref 100 lookup local");
+        run("ip rule del pref 0");
+        run(&format!("ip link add {} type veth peer name empty1", Self::EMPTY_DEVICE));
         for (file, text) in [
             ("/etc/resolv.conf", format!("nameserver {}\n", Self::NAME_SERVER)),
             ("/etc/nsswitch.conf", "hosts: files dns\n".to_owned()),
@@ -88,6 +94,12 @@ impl House {
     /// What the name server was asked so far.
     pub(crate) fn questions(&self) -> Vec<Question> {
         self.names.questions()
+    }
+
+    /// There is no way to the NTP server over IPv4 any more, or there is one again.
+    pub(crate) fn switch_route(&self, on: bool) {
+        let change = if on { "del" } else { "add" };
+        run(&format!("ip rule {change} pref 50 to {} unreachable", Self::V4));
     }
 
     /// As on many hosts: the kernel has IPv6, and no interface has an address.

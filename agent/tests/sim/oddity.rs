@@ -1,4 +1,4 @@
-//! Machines that are not like others: servers that stamp too early or refuse, hosts whose network is down.
+//! Machines that are not like others: servers that stamp too early, hosts whose network is down; and who asked for what.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ pub(crate) struct Oddities {
     closed: Vec<usize>,
     /// Requests that went out, by node.
     requests: BTreeMap<usize, Vec<(f64, Header)>>,
+    lookups: BTreeMap<usize, u32>,
 }
 
 /// A server whose replies leave some time after the transmit timestamp in them was taken.
@@ -82,6 +83,15 @@ impl Oddities {
 
     pub(crate) fn open(&mut self, node: usize) {
         self.closed.retain(|one| *one != node);
+    }
+
+    pub(crate) fn note_lookup(&mut self, node: usize) {
+        *self.lookups.entry(node).or_default() += 1;
+    }
+
+    /// How often a node looked names up.
+    pub(crate) fn lookups(&self, node: usize) -> u32 {
+        self.lookups.get(&node).copied().unwrap_or(0)
     }
 
     /// Requests of a node, and the second of its clock at which each left.

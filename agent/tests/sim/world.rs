@@ -481,6 +481,7 @@ impl World {
             }
             Action::Correct(correction) => self.correct(index, correction),
             Action::Resolve { lookup, name, .. } => {
+                self.oddities.note_lookup(index);
                 let moment = self.advance(index);
                 let result = self.names.get(&name).cloned().ok_or_else(|| "no such name".to_owned());
                 self.nodes[index].engine.handle_resolved(moment, lookup, result);
