@@ -91,7 +91,7 @@ fn a_pool_takes_another_member_for_the_one_that_refuses() {
 fn what_was_too_often_for_a_source_never_comes_back() {
     let mut world = World::new(173);
     let server = world.add(Machine::PERFECT, TRUE_TIME);
-    let client = world.add(Machine::USUAL, "server 10.0.0.1 minpoll 3 maxpoll 5");
+    let client = world.add(Machine::USUAL, "server 10.0.0.1 minpoll 3 maxpoll 3");
     world.run(100.0);
     world.lies(server, |reply| kiss(reply, *b"RATE"));
     world.run(1000.0);
