@@ -157,7 +157,7 @@ fn every_rejection_has_its_name_and_its_bits() {
     for (lie, name, flags) in cases {
         let mut world = World::new(176);
         let server = world.add(Machine::PERFECT, TRUE_TIME);
-        let client = world.add(Machine::USUAL, &format!("server 10.0.0.1 {QUICK}"));
+        let client = world.add(Machine::USUAL, &format!("server 10.0.0.1 {QUICK} maxdelaydevratio 1e6"));
         world.run(100.0);
         let before = data(&mut world, client, 0);
         assert_eq!((before.flags, before.rx_good), (0x3FF, before.rx_total));
