@@ -14,6 +14,8 @@ mod kernel;
 mod link;
 #[path = "../tests/sim/node.rs"]
 mod node;
+#[path = "../tests/sim/oddity.rs"]
+mod oddity;
 #[path = "../tests/sim/world.rs"]
 mod world;
 

@@ -36,6 +36,11 @@ pub(crate) enum ListenError {
          'port 0' to serve nobody"
     )]
     NotPermitted { address: SocketAddr },
+    #[error(
+        "cannot serve NTP on the interface {device}: {source}; 'binddevice' takes one of those that 'ip link' lists, and \
+         before Linux 5.7 needs CAP_NET_RAW"
+    )]
+    Device { device: String, source: Errno },
     #[error("cannot serve NTP on {address}: {source}")]
     Other { address: SocketAddr, source: Errno },
     #[error("cannot serve NTP: this host has neither IPv4 nor IPv6; configure 'port 0' to serve nobody")]
@@ -60,8 +65,22 @@ pub(crate) fn serve_time(
         // Whoever names one address cares about that one; the other family is a bonus.
         let optional = bound.is_none() && !config.bind_addresses.is_empty();
         let shared = config.acquisition_port == Some(config.port);
-        match open(address, Role::Time, bound.is_some(), shared, log) {
-            Ok(listener) => listeners.push(listener),
+        let device = config.device.as_deref();
+        match open(address, Role::Time, bound.is_some(), shared, device, log) {
+            Ok(listener) => {
+                if config.dscp != 0
+                    && let Err(error) = socket::set_service_class(&listener.fd, family, config.dscp)
+                {
+                    log.warning(&format!("replies over {family} leave without their service class: {error}"));
+                }
+                listeners.push(listener);
+            }
+            Err(error @ (Errno::ENODEV | Errno::EPERM)) if device.is_some() => {
+                return Err(ListenError::Device {
+                    device: device.unwrap_or_default().to_owned(),
+                    source: error,
+                });
+            }
             Err(error) if optional || socket::is_missing_family(error) => {
                 log.warning(&format!("not serving NTP over {family} on {address}: {error}"));
             }
@@ -88,16 +107,26 @@ pub(crate) fn answer_monitoring(config: &Config, only: Option<Family>, log: Log)
             // Whoever names one address does not miss the other family.
             let missed = bound.is_some() || config.bind_command_addresses.is_empty();
             let level = if missed { Level::Warning } else { Level::Debug };
-            open(address, Role::Monitoring, bound.is_some(), false, log)
+            open(address, Role::Monitoring, bound.is_some(), false, config.command_device.as_deref(), log)
                 .map_err(|error| log.write(level, &format!("not answering chronyc on {address}: {error}")))
                 .ok()
         })
         .collect()
 }
 
-fn open(address: SocketAddr, role: Role, early: bool, shared: bool, log: Log) -> Result<Listener, Errno> {
+fn open(
+    address: SocketAddr,
+    role: Role,
+    early: bool,
+    shared: bool,
+    device: Option<&str>,
+    log: Log,
+) -> Result<Listener, Errno> {
     let family = Family::of(address.ip());
     let fd = socket::udp(family)?;
+    if let Some(device) = device {
+        socket::bind_to_device(&fd, device)?;
+    }
     if early && let Err(error) = socket::bind_early(&fd) {
         log.debug(&format!("{address}: an address that comes later cannot be bound now: {error}"));
     }

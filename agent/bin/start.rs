@@ -268,7 +268,7 @@ fn build(
         drift: drift_file.as_deref().and_then(|path| read_drift(path, log)),
         keys,
         seed,
-        precision: clock.precision(),
+        precision: config.clock_precision.map_or_else(|| clock.precision(), Seconds::log2),
     };
     let taken = listeners.len() + usize::from(command_socket.is_some());
     let daemon = Daemon {

@@ -104,6 +104,8 @@ pub struct History {
     most: usize,
     /// The estimator's likeliest wander so far.
     likely_wander: usize,
+    /// `mindelay`: the shortest round trip, where somebody knows it.
+    known_delay: Option<Seconds>,
 }
 
 /// chrony.conf(5): at most 64 samples are kept whatever the configuration says.
@@ -115,7 +117,17 @@ impl History {
     /// Keeps at most `most` samples (`maxsamples`; 0 = no limit of its own).
     pub fn new(most: u32) -> Self {
         let most = if most == 0 { MOST_SAMPLES } else { most.min(MOST_SAMPLES) };
-        Self { samples: VecDeque::new(), most: most as usize, likely_wander: estimator::USUAL_WANDER }
+        Self {
+            samples: VecDeque::new(),
+            most: most as usize,
+            likely_wander: estimator::USUAL_WANDER,
+            known_delay: None,
+        }
+    }
+
+    /// With a shortest round trip that is known (`mindelay`; 0 = it is not).
+    pub fn with_min_delay(self, delay: Seconds) -> Self {
+        Self { known_delay: (delay > Seconds::ZERO).then_some(delay), ..self }
     }
 
     /// The newest sample.
@@ -143,8 +155,12 @@ impl History {
         self.samples.clear();
     }
 
-    /// Smallest round trip among the samples.
+    /// Smallest round trip among the samples, or the one that is known.
     pub fn min_delay(&self) -> Option<Seconds> {
+        self.known_delay.filter(|_| !self.is_empty()).or_else(|| self.shortest())
+    }
+
+    fn shortest(&self) -> Option<Seconds> {
         self.samples.iter().map(|sample| sample.delay).reduce(Seconds::min)
     }
 
@@ -167,7 +183,7 @@ impl History {
     pub fn estimate(&self, prior: SlopePrior) -> Option<Estimate> {
         let (oldest, newest) = (self.samples.front()?, self.samples.back()?);
         let samples: Vec<&Sample> = self.samples.iter().collect();
-        let fit = estimator::fit(&samples, prior, self.likely_wander)?;
+        let fit = estimator::fit(&samples, self.known_delay, prior, self.likely_wander)?;
         let count = self.samples.len();
         let residuals = || {
             self.samples

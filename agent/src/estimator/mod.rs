@@ -12,6 +12,7 @@ use self::belief::{Belief, Evidence};
 use self::queues::Queues;
 use crate::history::Sample;
 use crate::regression::SlopePrior;
+use crate::time::Seconds;
 
 /// How fast the frequency walks: standard deviation of its change in each second.
 const WANDERS: [f64; 9] = [1e-10, 3e-10, 1e-9, 3e-9, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6];
@@ -100,10 +101,16 @@ struct Judgement {
     strays: usize,
 }
 
-/// What the samples say together; `None` without any.
-pub(crate) fn fit(samples: &[&Sample], prior: SlopePrior, likely: usize) -> Option<Fit> {
-    let readings = read(samples)?;
-    let scale = Scale::of(&readings);
+/// What the samples say together; `None` without any. `shortest` is the shortest possible round trip where it is known,
+/// `likely` what the last call found.
+pub(crate) fn fit(
+    samples: &[&Sample],
+    shortest: Option<Seconds>,
+    prior: SlopePrior,
+    likely: usize,
+) -> Option<Fit> {
+    let readings = read(samples, shortest)?;
+    let scale = Scale::of(&readings, shortest.is_some());
     // Each noise is first judged with the likeliest wander of last time; what is hopeless then is not pursued.
     let hypotheses: Vec<Hypothesis> = NOISES
         .into_iter()
@@ -190,16 +197,17 @@ fn average(judgements: &[Judgement]) -> Option<Fit> {
     })
 }
 
-fn read(samples: &[&Sample]) -> Option<Vec<Reading>> {
+fn read(samples: &[&Sample], shortest: Option<Seconds>) -> Option<Vec<Reading>> {
     let mut last = samples.first()?.at;
-    let shortest = samples.iter().map(|sample| sample.delay.0).fold(f64::INFINITY, f64::min);
+    let seen = samples.iter().map(|sample| sample.delay).reduce(Seconds::min)?;
+    let shortest = shortest.unwrap_or(seen);
     let reading = |sample: &&Sample| {
         let after = (sample.at - last).0;
         last = sample.at;
         Reading {
             after,
             offset: sample.offset.0,
-            excess: sample.delay.0 - shortest,
+            excess: (sample.delay - shortest).max(Seconds::ZERO).0,
             reading: sample.dispersion.0.max(1e-9),
         }
     };
@@ -211,12 +219,14 @@ fn read(samples: &[&Sample]) -> Option<Vec<Reading>> {
 struct Scale {
     /// Mean excess of the round trips, but for the few that are far beyond the rest.
     excess: f64,
+    /// The excesses are above the shortest possible round trip, not above the shortest seen.
+    shortest_is_known: bool,
     /// How far a sample is from between its neighbours.
     scatter: f64,
 }
 
 impl Scale {
-    fn of(readings: &[Reading]) -> Self {
+    fn of(readings: &[Reading], shortest_is_known: bool) -> Self {
         let usual = median(readings.iter().map(|reading| reading.excess));
         let kept = readings.iter().map(|reading| reading.excess.min(FAR * usual));
         let excess = kept.sum::<f64>() / readings.len().max(1) as f64;
@@ -227,7 +237,7 @@ impl Scale {
             }
             _ => 0.0,
         };
-        Self { excess, scatter: median(readings.windows(3).map(bend)) * BEND_TO_DEVIATION }
+        Self { excess, shortest_is_known, scatter: median(readings.windows(3).map(bend)) * BEND_TO_DEVIATION }
     }
 }
 
@@ -243,7 +253,11 @@ fn evidence(readings: &[Reading], noise: Noise, scale: Scale) -> Vec<Evidence> {
         Noise::Queues(share) => share,
         Noise::Hidden(_) => 0.5,
     };
-    let queues = Queues::new(share, readings.len(), scale.excess);
+    let queues = if scale.shortest_is_known {
+        Queues::known(share, scale.excess)
+    } else {
+        Queues::new(share, readings.len(), scale.excess)
+    };
     let hidden = scale.excess.max(scale.scatter);
     let of = |reading: &Reading| {
         let excess = reading.excess + queues.hidden;

@@ -30,6 +30,11 @@ impl Queues {
         Self { there: both * share, back: both * (1.0 - share), hidden: both * left }
     }
 
+    /// The same where the shortest possible round trip is known: `mean` is above that.
+    pub(super) fn known(share: f64, mean: f64) -> Self {
+        Self { there: mean * share, back: mean * (1.0 - share), hidden: 0.0 }
+    }
+
     /// What a sample with this excess says of the offset.
     pub(super) fn evidence(&self, offset: f64, excess: f64, reading: f64) -> Evidence {
         let edge = reading.hypot(self.hidden / 4.0);
