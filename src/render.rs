@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
-use timefleet_agent::host::desired::{Daemon, Desired, Layout};
+use timefleet_agent::host::desired::{AGENT_USER, Daemon, Desired, Layout};
 
 use crate::inventory::host::{DaemonKind, Role, Service, Upstream, UpstreamFrom};
 use crate::inventory::{Host, Inventory, Place};
@@ -89,8 +89,10 @@ pub(crate) fn render(inventory: &Inventory, host: &Host) -> Result<Desired, Rend
                 fleet => &inventory.fleet.value,
                 host => &host.name,
                 program => format!("{}/timefleet-agent", layout.bin_dir),
+                user => AGENT_USER,
                 config => &layout.config,
                 flags => &flags,
+                sets_clock => *host.time.control_clock,
             };
             let unit = fill(host, UNIT, values)?;
             Daemon::AgentSystemd { layout, unit_file: UNIT_FILE.to_owned(), unit, flags }

@@ -67,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) lock_memory: bool,
     /// `-P`.
     pub(crate) priority: Option<u8>,
+    /// `-F`.
+    pub(crate) filter: i8,
     /// `--run-dir`.
     pub(crate) run_dir: PathBuf,
 }
@@ -90,6 +92,7 @@ impl Default for Options {
             any_user: false,
             lock_memory: false,
             priority: None,
+            filter: 0,
             run_dir: DEFAULT_RUN_DIR.into(),
         }
     }
@@ -98,18 +101,8 @@ impl Default for Options {
 impl Options {
     /// What only chronyd does, and what to do instead.
     pub(crate) fn unsupported(&self) -> Option<&'static str> {
-        let wishes = [
-            (
-                self.user.is_some(),
-                "-u: it runs as the user that started it; set the user in its systemd unit",
-            ),
-            (self.lock_memory, "-m: memory is not locked; set LimitMEMLOCK and the like in its systemd unit"),
-            (
-                self.priority.is_some_and(|priority| priority > 0),
-                "-P: the priority is not changed; set it in its systemd unit",
-            ),
-            (self.reload_dumps, "-r: sample histories are not kept over restarts; only the drift file is"),
-        ];
+        let wishes =
+            [(self.reload_dumps, "-r: sample histories are not kept over restarts; only the drift file is")];
         wishes.into_iter().find(|(is_wished, _)| *is_wished).map(|(_, why)| why)
     }
 }
@@ -141,6 +134,10 @@ pub(crate) enum ArgsError {
     Level(String),
     #[error("'-P {0}' is not a priority from 0 to 99")]
     Priority(String),
+    #[error(
+        "'-F {0}' is not a level of filtering system calls: 0 none, 1 or -1 all but those needed, 2 or -2 the harmful"
+    )]
+    Filter(String),
     #[error("-4 and -6 exclude each other; leave both out to use both families")]
     Families,
     #[error("directives on the command line replace the file; leave out '-f' or the directives")]
@@ -278,6 +275,7 @@ impl Reading {
             'L' => "a level",
             'u' => "a user",
             'P' => "a priority",
+            'F' => "a level",
             _ => return Err(ArgsError::Unknown(format!("-{letter}"))),
         };
         let value = value(rest, words, &format!("-{letter}"), what)?;
@@ -288,6 +286,7 @@ impl Reading {
             't' => options.timeout = Some(seconds(value)?),
             'L' => options.log_level = level(value)?,
             'u' => options.user = Some(value.to_owned()),
+            'F' => options.filter = filter(value)?,
             _ => options.priority = Some(priority(value)?),
         }
         Ok(())
@@ -319,6 +318,13 @@ fn level(text: &str) -> Result<LogLevel, ArgsError> {
 
 fn priority(text: &str) -> Result<u8, ArgsError> {
     text.parse().ok().filter(|priority| *priority <= 99).ok_or_else(|| ArgsError::Priority(text.to_owned()))
+}
+
+fn filter(text: &str) -> Result<i8, ArgsError> {
+    text.parse()
+        .ok()
+        .filter(|level| (-2..=2).contains(level))
+        .ok_or_else(|| ArgsError::Filter(text.to_owned()))
 }
 
 fn seconds(text: &str) -> Result<Duration, ArgsError> {
@@ -362,9 +368,19 @@ mod tests {
 
     #[test]
     fn flags_of_a_chronyd() {
-        let Ok(Command::Daemon(options)) =
-            read(&["-ndU", "-rR", "-s", "-m", "-P", "10", "-L1", "-l/var/log/x.log", "-u", "_chrony"])
-        else {
+        let Ok(Command::Daemon(options)) = read(&[
+            "-ndU",
+            "-rR",
+            "-s",
+            "-m",
+            "-P",
+            "10",
+            "-L1",
+            "-l/var/log/x.log",
+            "-u",
+            "_chrony",
+            "-F-1",
+        ]) else {
             panic!("refused")
         };
         let expected = Options {
@@ -377,6 +393,7 @@ mod tests {
             log_level: LogLevel::Warning,
             log_file: Some("/var/log/x.log".into()),
             user: Some("_chrony".to_owned()),
+            filter: -1,
             ..Options::default()
         };
         assert_eq!(options, expected);
@@ -427,6 +444,10 @@ mod tests {
                 "'-L 4' is not a level: 0 information, 1 warnings, 2 errors, 3 what ends it, -1 debug messages too",
             ),
             (&["-P100"], "'-P 100' is not a priority from 0 to 99"),
+            (
+                &["-F", "3"],
+                "'-F 3' is not a level of filtering system calls: 0 none, 1 or -1 all but those needed, 2 or -2 the harmful",
+            ),
             (&["-u"], "option '-u' needs a user after it"),
             (&["-46"], "-4 and -6 exclude each other; leave both out to use both families"),
             (

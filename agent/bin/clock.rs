@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use timefleet_agent::time::{Moment, Mono, Wall};
+use timefleet_agent::time::{Moment, Mono, Seconds, Wall};
 
 /// Both clocks of the machine.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl Clock {
         if smallest == i64::MAX {
             return UNKNOWN;
         }
-        ((smallest as f64 * 1e-9).log2().round() as i8).clamp(-30, -5)
+        Seconds(smallest as f64 * 1e-9).log2().clamp(-30, -5)
     }
 }
 

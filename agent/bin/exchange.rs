@@ -33,6 +33,8 @@ pub(crate) struct Exchange {
 pub(crate) struct Exchanges {
     port: Option<u16>,
     addresses: Vec<IpAddr>,
+    device: Option<String>,
+    dscp: u8,
     open: BTreeMap<ExchangeId, Exchange>,
     waiting: VecDeque<Outgoing>,
     limit: usize,
@@ -44,6 +46,8 @@ impl Exchanges {
         Self {
             port: config.acquisition_port,
             addresses: config.bind_acquisition_addresses.clone(),
+            device: config.acquisition_device.clone(),
+            dscp: config.dscp,
             open: BTreeMap::new(),
             waiting: VecDeque::new(),
             limit,
@@ -62,7 +66,12 @@ impl Exchanges {
     /// Sends a request from a socket of its own, which then waits for the reply.
     pub(crate) fn send(&mut self, outgoing: &Outgoing, log: Log) -> Result<(), Errno> {
         let family = Family::of(outgoing.to.ip());
-        let fd = socket::udp(family)?;
+        let fd = self.socket(family)?;
+        if self.dscp != 0
+            && let Err(error) = socket::set_service_class(&fd, family, self.dscp)
+        {
+            log.debug(&format!("requests leave without their service class: {error}"));
+        }
         if let Some(local) = self.local(family) {
             if local.port() != 0 {
                 socket::share_port(&fd)?;
@@ -82,13 +91,21 @@ impl Exchanges {
     /// Could a request leave for this address? Asks the routing table by connecting; nothing is sent.
     pub(crate) fn has_route(&self, to: SocketAddr) -> bool {
         let family = Family::of(to.ip());
-        let connected = socket::udp(family).and_then(|fd| {
+        let connected = self.socket(family).and_then(|fd| {
             if let Some(local) = self.local(family) {
                 socket::bind_to(&fd, SocketAddr::new(local.ip(), 0))?;
             }
             socket::connect_to(&fd, to)
         });
         connected.is_ok()
+    }
+
+    fn socket(&self, family: Family) -> Result<OwnedFd, Errno> {
+        let fd = socket::udp(family)?;
+        if let Some(device) = &self.device {
+            socket::bind_to_device(&fd, device)?;
+        }
+        Ok(fd)
     }
 
     /// `bindacqaddress` and `acquisitionport`; `None` leaves both to the kernel.
@@ -126,6 +143,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use nix::sys::socket::{getsockopt, sockopt};
 
     use super::*;
     use crate::args::LogLevel;
@@ -213,6 +231,23 @@ mod tests {
             assert_eq!(socket::to_socket_addr(&local), Some(own));
             assert_eq!(exchange.local, Some(own.ip()));
         }
+    }
+
+    #[test]
+    fn requests_carry_their_service_class_and_keep_to_their_interface() {
+        let config = config::parse("test", "dscp 46\nbindacqdevice lo\n").unwrap();
+        let mut exchanges = Exchanges::new(&config, 15);
+        let to = address(97, 21_129);
+        exchanges.send(&outgoing(1, to), Log::new(LogLevel::Debug)).unwrap();
+        let fd = &exchanges.get(ExchangeId(1)).unwrap().fd;
+        assert_eq!(getsockopt(fd, sockopt::Ipv4Tos), Ok(46 << 2));
+        assert_eq!(getsockopt(fd, sockopt::BindToDevice).unwrap().as_encoded_bytes(), b"lo");
+        assert!(exchanges.has_route(to));
+
+        let elsewhere = config::parse("test", "bindacqdevice no-such-device").unwrap();
+        let mut exchanges = Exchanges::new(&elsewhere, 15);
+        assert_eq!(exchanges.send(&outgoing(1, to), Log::new(LogLevel::Debug)), Err(Errno::ENODEV));
+        assert!(!exchanges.has_route(to));
     }
 
     #[test]

@@ -29,7 +29,13 @@ Options:
                   (-1: debug messages too)
   -d              stay in the foreground (it always does); given twice, log debug messages too
   -n              stay in the foreground (it always does)
-  -U              start without root's rights (it always may; where they do not suffice it says so)
+  -u USER         started by root, become this user and keep only the rights to set the clock and to
+                  bind ports below 1024 (default: the directive 'user', else stay root)
+  -U              do not complain when somebody else than root shall become USER: stay who you are
+  -m              lock the program in memory, so that it is never swapped out
+  -P PRIORITY     run before all other programs, with this real-time priority (1 to 99)
+  -F LEVEL        have the kernel end the program when it makes a system call that it does not need
+                  (1) or that can only do harm (2); -1 and -2: by SIGSYS, to debug it; default: 0
   --run-dir DIR   where running.json is written (default: /run/timefleet)
   -v, --version   print the version
   -h, --help      print this

@@ -18,6 +18,13 @@ pub(crate) enum KeysError {
     Wrong(Vec<KeyFileError>),
 }
 
+impl KeysError {
+    /// The file is there, and not for us.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
 /// Reads and checks it; without `keyfile` there are no keys.
 pub(crate) fn read(path: Option<&Path>) -> Result<Keys, KeysError> {
     let Some(path) = path else { return Ok(Keys::default()) };

@@ -36,6 +36,11 @@ pub(crate) enum ListenError {
          'port 0' to serve nobody"
     )]
     NotPermitted { address: SocketAddr },
+    #[error(
+        "cannot serve NTP on the interface {device}: {source}; 'binddevice' takes one of those that 'ip link' lists, and \
+         before Linux 5.7 needs CAP_NET_RAW"
+    )]
+    Device { device: String, source: Errno },
     #[error("cannot serve NTP on {address}: {source}")]
     Other { address: SocketAddr, source: Errno },
     #[error("cannot serve NTP: this host has neither IPv4 nor IPv6; configure 'port 0' to serve nobody")]
@@ -66,12 +71,27 @@ pub(crate) fn serve_time(
         // Whoever names one address cares about that one; the other family is a bonus.
         let optional = bound.is_none() && !config.bind_addresses.is_empty();
         let shared = config.acquisition_port == Some(config.port);
-        let place = Place { address, role: Role::Time, early: bound.is_some(), shared, spread: false };
+        let device = config.device.as_deref();
+        let place = Place {
+            address,
+            role: Role::Time,
+            early: bound.is_some(),
+            shared,
+            spread: false,
+            device,
+            dscp: config.dscp,
+        };
         match open(place, log) {
             Ok(listener) => {
                 let others = open_others(&listener, place, spread, log);
                 listeners.push(listener);
                 listeners.extend(others);
+            }
+            Err(error @ (Errno::ENODEV | Errno::EPERM)) if device.is_some() => {
+                return Err(ListenError::Device {
+                    device: device.unwrap_or_default().to_owned(),
+                    source: error,
+                });
             }
             Err(error) if optional || socket::is_missing_family(error) => {
                 log.warning(&format!("not serving NTP over {family} on {address}: {error}"));
@@ -86,7 +106,7 @@ pub(crate) fn serve_time(
 
 /// More sockets on the address of one that is bound. That one had the port for itself until now, so that another daemon
 /// there was noticed.
-fn open_others(first: &Listener, place: Place, count: usize, log: Log) -> Vec<Listener> {
+fn open_others(first: &Listener, place: Place<'_>, count: usize, log: Log) -> Vec<Listener> {
     if count < 2 {
         return Vec::new();
     }
@@ -113,8 +133,16 @@ pub(crate) fn answer_monitoring(config: &Config, only: Option<Family>, log: Log)
             // Whoever names one address does not miss the other family.
             let missed = bound.is_some() || config.bind_command_addresses.is_empty();
             let level = if missed { Level::Warning } else { Level::Debug };
-            let role = Role::Monitoring;
-            open(Place { address, role, early: bound.is_some(), shared: false, spread: false }, log)
+            let place = Place {
+                address,
+                role: Role::Monitoring,
+                early: bound.is_some(),
+                shared: false,
+                spread: false,
+                device: config.command_device.as_deref(),
+                dscp: 0,
+            };
+            open(place, log)
                 .map_err(|error| log.write(level, &format!("not answering chronyc on {address}: {error}")))
                 .ok()
         })
@@ -123,7 +151,7 @@ pub(crate) fn answer_monitoring(config: &Config, only: Option<Family>, log: Log)
 
 /// Where a socket is opened, and how.
 #[derive(Clone, Copy)]
-struct Place {
+struct Place<'a> {
     address: SocketAddr,
     role: Role,
     /// The address may come later.
@@ -132,12 +160,19 @@ struct Place {
     shared: bool,
     /// There are others like it.
     spread: bool,
+    /// The only interface that it is for.
+    device: Option<&'a str>,
+    /// Service class of what is sent; 0 = none.
+    dscp: u8,
 }
 
-fn open(place: Place, log: Log) -> Result<Listener, Errno> {
-    let Place { address, role, early, shared, spread } = place;
+fn open(place: Place<'_>, log: Log) -> Result<Listener, Errno> {
+    let Place { address, role, early, shared, spread, device, dscp } = place;
     let family = Family::of(address.ip());
     let fd = socket::udp(family)?;
+    if let Some(device) = device {
+        socket::bind_to_device(&fd, device)?;
+    }
     if early && let Err(error) = socket::bind_early(&fd) {
         log.debug(&format!("{address}: an address that comes later cannot be bound now: {error}"));
     }
@@ -153,6 +188,11 @@ fn open(place: Place, log: Log) -> Result<Listener, Errno> {
     let stamps = if role == Role::Time { Stamps::Received } else { Stamps::Off };
     if let Err(error) = socket::collect_stamps(&fd, stamps) {
         log.debug(&format!("{address}: no kernel timestamps, the daemon's own must do: {error}"));
+    }
+    if dscp != 0
+        && let Err(error) = socket::set_service_class(&fd, family, dscp)
+    {
+        log.warning(&format!("replies over {family} leave without their service class: {error}"));
     }
     if role == Role::Time
         && let Err(error) = socket::make_room(&fd, ROOM)

@@ -8,10 +8,13 @@ use std::process::ExitCode;
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 use timefleet_agent::config::Family;
 
+use crate::privileges;
 use crate::socket::to_socket_addr;
 
 /// `resolve NAME [4|6]`: an address a line and exit 0, or the reason and exit 1, both on standard output.
 pub(crate) fn run(name: &str, family: Option<Family>) -> ExitCode {
+    // The host's own modules are loaded here, and answers from the network are read: with no right to the clock.
+    privileges::renounce();
     let (text, code) = match addresses(name, family) {
         Ok(found) => (found.iter().map(|address| format!("{address}\n")).collect(), ExitCode::SUCCESS),
         Err(reason) => (format!("{reason}\n"), ExitCode::FAILURE),

@@ -1,5 +1,6 @@
 //! The agent: the only place with system calls.
 
+mod account;
 mod args;
 mod arrivals;
 mod clock;
@@ -23,12 +24,15 @@ mod log;
 mod lookup;
 mod paths;
 mod pid_file;
+mod places;
+mod privileges;
 mod resolver;
 mod running;
 mod server;
 mod signals;
 mod socket;
 mod start;
+mod syscall_filter;
 
 use std::io::Write;
 use std::process::ExitCode;

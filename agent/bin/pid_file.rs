@@ -11,7 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 #[derive(Debug)]
 pub(crate) struct PidFile {
     path: PathBuf,
-    _lock: Flock<File>,
+    lock: Flock<File>,
 }
 
 /// The pid file could not be had.
@@ -48,12 +48,15 @@ impl PidFile {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(unwritable)?;
-        Ok(Self { path: path.to_owned(), _lock: file })
+        Ok(Self { path: path.to_owned(), lock: file })
     }
 
-    /// Removes it, still holding the lock.
+    /// Removes it, still holding the lock. Where root made it for us in a directory of its own, it is left empty.
     pub(crate) fn remove(self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.lock.set_len(0),
+            result => result,
+        }
     }
 }
 

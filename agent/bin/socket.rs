@@ -1,6 +1,7 @@
 //! Datagram sockets, made with nothing but socket(2), fcntl(2) and setsockopt(2): simulators replace those and little
 //! else.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -48,6 +49,20 @@ pub(crate) fn udp(family: Family) -> Result<OwnedFd, Errno> {
 /// Gives a socket its own address.
 pub(crate) fn bind_to(fd: &OwnedFd, address: SocketAddr) -> Result<(), Errno> {
     bind(fd.as_raw_fd(), &SockaddrStorage::from(address))
+}
+
+/// Lets datagrams come and go over this interface only.
+pub(crate) fn bind_to_device(fd: &impl AsFd, device: &str) -> Result<(), Errno> {
+    setsockopt(fd, sockopt::BindToDevice, &OsString::from(device))
+}
+
+/// Marks all datagrams that leave (`dscp`): the class is the upper six bits of the byte.
+pub(crate) fn set_service_class(fd: &impl AsFd, family: Family, dscp: u8) -> Result<(), Errno> {
+    let byte = i32::from(dscp) << 2;
+    match family {
+        Family::V4 => setsockopt(fd, sockopt::Ipv4Tos, &byte),
+        Family::V6 => setsockopt(fd, sockopt::Ipv6TClass, &byte),
+    }
 }
 
 /// Lets only this peer's datagrams in, and its ICMP errors.

@@ -29,6 +29,7 @@ use crate::listener::{self, ListenError, Listener, Role};
 use crate::log::Log;
 use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
+use crate::privileges;
 use crate::resolver::{Resolver, Way};
 use crate::server::Server;
 use crate::signals::Signals;
@@ -107,6 +108,15 @@ pub(crate) fn run(options: Options) -> ExitCode {
     if options.print {
         return print_configuration(&loaded);
     }
+    // Read before root is given up: it may be for root's eyes only.
+    let keys = key_file::read(loaded.config.key_file.as_deref());
+    let warnings = match privileges::settle(&options, &loaded.config) {
+        Ok(warnings) => warnings,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
     let log = match open_log(&options) {
         Ok(log) => log,
         Err(error) => {
@@ -114,14 +124,14 @@ pub(crate) fn run(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for note in &loaded.notes {
-        log.warning(&note.to_string());
+    for warning in loaded.notes.iter().map(ToString::to_string).chain(warnings) {
+        log.warning(&warning);
     }
     if options.once && loaded.config.upstreams.is_empty() {
         complain(&format!("{}: -q needs a 'server' or a 'pool' to ask", loaded.name));
         return ExitCode::from(WRONG_INPUT);
     }
-    let keys = match key_file::read(loaded.config.key_file.as_deref()) {
+    let keys = match keys {
         Ok(keys) => keys,
         Err(error @ KeysError::Wrong(_)) => {
             complain(&error.to_string());
@@ -187,10 +197,10 @@ fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<
             return Err(error);
         }
     };
+    daemon.hire(crew::size() > 0);
     if !options.once {
         announce(options, &loaded, &control, &mut traces, log);
     }
-    daemon.hire(crew::size() > 0);
     let ended = attend(&mut daemon, options, &signals);
     if !matches!(ended, Ok(End::Reload)) {
         notify(NotifyState::Stopping, log);
@@ -260,7 +270,7 @@ fn build(
         drift: drift_file.as_deref().and_then(|path| read_drift(path, log)),
         keys,
         seed,
-        precision: clock.precision(),
+        precision: config.clock_precision.map_or_else(|| clock.precision(), Seconds::log2),
     };
     let is_polled = |listener: &&Listener| listener.role == Role::Monitoring || crew::size() == 0;
     let taken = listeners.iter().filter(is_polled).count() + usize::from(command_socket.is_some());
@@ -409,7 +419,9 @@ fn attend(daemon: &mut Daemon, options: &Options, signals: &Signals) -> Result<E
 fn is_good_now(options: &Options, log: Log) -> bool {
     match config_file::load(options) {
         Ok(loaded) => match key_file::read(loaded.config.key_file.as_deref()) {
-            Err(error @ KeysError::Wrong(_)) => {
+            // The file that root read at the start may be closed to the user that we are now: running on without its
+            // keys would be worse than without the news.
+            Err(error) if matches!(error, KeysError::Wrong(_)) || error.is_forbidden() => {
                 log.error(&format!("{error}\nkeeping the keys and the configuration that were read before"));
                 false
             }

@@ -1,19 +1,30 @@
 //! The talk with one upstream address: when to ask, what came back, and what all of it says.
 
+mod burst;
 mod instants;
+mod kept;
+mod kiss;
+mod pace;
+mod quantile;
 mod reply;
 mod request;
+mod sieve;
 
 use std::net::SocketAddr;
 
+use self::burst::{BURST_SPACING, Burst};
 use self::instants::Instants;
+use self::kept::Kept;
+pub use self::kiss::Kiss;
+use self::quantile::Delays;
 pub use self::reply::{Arrival, Context, Reply, Taken};
 use self::request::Exchange;
 pub use self::request::{Asking, ExchangeId};
+use self::sieve::Sieve;
 use crate::config::Upstream;
 use crate::filter::Rejection;
 use crate::history::{Estimate, History, Sample};
-use crate::packet::Header;
+use crate::packet::{Header, RefId};
 use crate::regression::SlopePrior;
 use crate::time::{Mono, Seconds, Wall};
 
@@ -33,13 +44,6 @@ pub struct Stamp {
     pub wall: Wall,
     /// Who looked.
     pub by: StampedBy,
-}
-
-/// Requests in quick succession: `iburst`, or chronyc's `burst`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Burst {
-    good_left: u32,
-    tries_left: u32,
 }
 
 /// How often what happened.
@@ -72,12 +76,14 @@ pub struct Association {
     pub poll: i8,
     /// The last eight polls, newest in the lowest bit.
     pub reach: u8,
-    /// Why the last reply was not used, if it was not.
+    /// Why the last reply that was one to us was not used, if it was not.
     pub last_rejection: Option<Rejection>,
     /// The last valid reply.
     pub reply: Option<Reply>,
     /// Counters.
     pub counters: Counters,
+    /// It does not want to be asked, and is not.
+    pub refused: Option<Kiss>,
     history: History,
     estimate: Option<Estimate>,
     exchange: Option<Exchange>,
@@ -87,14 +93,24 @@ pub struct Association {
     poll_score: f64,
     /// Samples thrown away one after the other because of their delay.
     slow_in_a_row: u32,
+    /// The exchange before, whose socket may still have something.
+    finished: Option<ExchangeId>,
+    /// `xleave`: what the next reply may tell more of.
+    kept: Option<Kept>,
+    /// `presend`: requests sent ahead of the coming measurement.
+    sent_ahead: u32,
+    /// `filter`.
+    sieve: Option<Sieve>,
+    /// `maxdelayquant`.
+    delays: Option<Delays>,
+    /// The shortest polling interval that the source puts up with since it said RATE, log2 seconds.
+    slowed_to: Option<i8>,
+    /// Polls since the source became unreachable.
+    polls_unreachable: u32,
 }
 
 /// Samples a source needs before it can be selected (unless `maxsamples` allows fewer).
 const FEWEST_SAMPLES: usize = 3;
-/// Spacing of the requests of a burst.
-const BURST_SPACING: Seconds = Seconds(2.0);
-/// Valid replies that end an initial burst, and the most requests it takes.
-const INITIAL_BURST: Burst = Burst { good_left: 4, tries_left: 8 };
 
 impl Association {
     /// The first poll is due at `first`.
@@ -107,13 +123,21 @@ impl Association {
             last_rejection: None,
             reply: None,
             counters: Counters::default(),
-            history: History::new(upstream.min_samples, upstream.max_samples),
+            refused: None,
+            history: History::new(upstream.max_samples).with_min_delay(upstream.min_delay),
             estimate: None,
             exchange: None,
-            burst: (upstream.iburst && !upstream.offline).then_some(INITIAL_BURST),
+            burst: (upstream.iburst && !upstream.offline).then_some(Burst::INITIAL),
             next_poll: first,
             poll_score: 0.0,
             slow_in_a_row: 0,
+            finished: None,
+            kept: None,
+            sent_ahead: 0,
+            sieve: upstream.filter.map(Sieve::new),
+            delays: upstream.max_delay_quantile.map(Delays::new),
+            slowed_to: None,
+            polls_unreachable: 0,
             upstream,
         }
     }
@@ -124,9 +148,21 @@ impl Association {
         deadline.or_else(|| self.is_polling().then_some(self.next_poll))
     }
 
-    /// True when requests are sent: online, or in a burst.
+    /// True when it is to be asked, and wants to be.
+    pub fn is_online(&self) -> bool {
+        self.online && self.refused.is_none()
+    }
+
+    /// True when requests are sent: online, or in a burst, and not refused.
     pub fn is_polling(&self) -> bool {
-        self.online || self.burst.is_some()
+        (self.online || self.burst.is_some()) && self.refused.is_none()
+    }
+
+    /// True when it answers. One that is followed counts for some polls more as if it did (`maxunreach`).
+    pub fn is_reachable(&self, is_followed: bool) -> bool {
+        let patience = self.upstream.max_unreach.filter(|_| is_followed).unwrap_or(0);
+        let is_patient = self.refused.is_none() && self.polls_unreachable <= patience && patience > 0;
+        self.reach != 0 || is_patient
     }
 
     /// True when the source answers and its first burst is not over: it will have a say soon.
@@ -149,6 +185,16 @@ impl Association {
         self.exchange.map(|exchange| exchange.id)
     }
 
+    /// `copy`: the source's own reference, which is ours, too.
+    pub fn copied_reference(&self) -> Option<RefId> {
+        self.reply.filter(|_| self.upstream.copy).map(|reply| reply.header.ref_id)
+    }
+
+    /// True for the exchange under way and for the one before it.
+    pub fn knows(&self, exchange: ExchangeId) -> bool {
+        self.exchange() == Some(exchange) || self.finished == Some(exchange)
+    }
+
     /// What the samples say.
     pub fn estimate(&self) -> Option<&Estimate> {
         self.estimate.as_ref()
@@ -161,11 +207,12 @@ impl Association {
 
     /// Starts asking (ONLINE).
     pub fn go_online(&mut self, now: Mono) {
+        self.forgive(now);
         if !self.online {
             self.online = true;
             self.next_poll = now;
             if self.upstream.iburst && self.reach == 0 {
-                self.burst = Some(INITIAL_BURST);
+                self.burst = Some(Burst::INITIAL);
             }
         }
     }
@@ -174,17 +221,14 @@ impl Association {
     pub fn reset_samples(&mut self, now: Mono) {
         self.history.clear();
         self.estimate = None;
+        self.forget_exchanges();
         self.poll = self.upstream.min_poll;
+        self.keep_pace();
         self.poll_score = 0.0;
         if self.upstream.iburst && self.online {
-            self.burst = Some(INITIAL_BURST);
+            self.burst = Some(Burst::INITIAL);
             self.next_poll = now;
         }
-    }
-
-    /// The exchange whose reply did not come in time, if any: it is over.
-    pub fn expire(&mut self, now: Mono) -> Option<ExchangeId> {
-        self.exchange.take_if(|exchange| exchange.deadline <= now).map(|exchange| exchange.id)
     }
 
     /// Current polling interval.
@@ -225,36 +269,7 @@ impl Association {
     }
 
     fn accept(&mut self, sample: Sample, prior: SlopePrior) {
-        self.counters.good = self.counters.good.wrapping_add(1);
-        let is_steady = self.history.add(sample, prior);
-        self.estimate = self.history.estimate(prior);
-        if let Some(burst) = &mut self.burst {
-            burst.good_left = burst.good_left.saturating_sub(1);
-            if burst.good_left == 0 {
-                // The burst's spacing ends with it: the next request comes a whole interval after the last.
-                self.next_poll = self.next_poll + (self.interval() - self.interval().min(BURST_SPACING));
-                self.burst = None;
-            }
-        }
-        self.adapt_poll(is_steady);
-    }
-
-    /// Long histories mean that the clock is steady: ask less often. Short ones mean that it wanders: ask more often.
-    fn adapt_poll(&mut self, is_steady: bool) {
-        if self.burst.is_some() {
-            return;
-        }
-        let target = f64::from(self.upstream.poll_target.max(1));
-        self.poll_score +=
-            if is_steady { self.history.len() as f64 / target - 1.0 } else { -1.0 }.clamp(-1.0, 1.0);
-        if self.poll_score >= 1.0 {
-            self.poll = self.poll.saturating_add(1);
-            self.poll_score = 0.0;
-        } else if self.poll_score <= -1.0 {
-            self.poll = self.poll.saturating_sub(1);
-            self.poll_score = 0.0;
-        }
-        self.poll =
-            self.poll.clamp(self.upstream.min_poll, self.upstream.max_poll.max(self.upstream.min_poll));
+        self.estimate = self.history.add(sample, prior);
+        self.adapt_poll();
     }
 }

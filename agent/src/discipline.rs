@@ -39,6 +39,9 @@ pub struct Discipline {
 /// A slew shorter than this would end before the daemon is back from the system call's own latency.
 const SHORTEST_SLEW: Seconds = Seconds(1.0);
 
+/// A correction of so many deviations is none by chance.
+const CERTAIN: f64 = 3.0;
+
 impl Discipline {
     /// By the configuration.
     pub fn new(config: &Config) -> Self {
@@ -72,9 +75,13 @@ impl Discipline {
         let step = self.make_step.is_some_and(|make_step| {
             correction.abs() > make_step.threshold && make_step.limit.is_none_or(|limit| self.updates < limit)
         });
+        let is_first = self.updates == 0;
         self.updates = self.updates.saturating_add(1);
         if step {
             Decision::Step(correction)
+        } else if is_first && correction.abs() > deviation * CERTAIN {
+            // What a clock is wrong by at the start is no measure of how calmly it is kept later.
+            Decision::Slew(self.slew(correction, Seconds::ZERO, Seconds::ZERO))
         } else {
             Decision::Slew(self.slew(correction, deviation, interval))
         }
@@ -94,13 +101,13 @@ impl Discipline {
     }
 
     /// An average correction takes `corrtimeratio` intervals; larger ones take less time, smaller ones more, so that
-    /// amount times duration stays the same (chrony.conf(5), corrtimeratio). Never longer than the interval to the
-    /// next update, never faster than `maxslewrate`.
+    /// amount times duration stays the same (chrony.conf(5), corrtimeratio), but never takes longer than an average
+    /// one, nor is faster than `maxslewrate`.
     pub fn slew(&self, correction: Seconds, deviation: Seconds, interval: Seconds) -> Slew {
         let size = correction.abs().max(Seconds(1e-12));
         let fastest = size / self.max_slew_rate.ratio();
-        let calm = interval * self.correction_time_ratio * (deviation / size);
-        let duration = calm.min(interval).max(fastest).max(SHORTEST_SLEW);
+        let calm = interval * self.correction_time_ratio * (deviation / size).min(1.0);
+        let duration = calm.max(fastest).max(SHORTEST_SLEW);
         Slew { rate: Ppm::from_ratio(correction / duration), duration }
     }
 }
@@ -140,7 +147,7 @@ mod tests {
     #[test]
     fn a_slew_of_nothing_much_takes_its_time() {
         let slew = discipline().slew(Seconds(-1e-5), Seconds(1e-5), Seconds(64.0));
-        assert_eq!(slew.duration, Seconds(64.0));
+        assert_eq!(slew.duration, Seconds(192.0));
         assert!(slew.rate < Ppm::ZERO);
     }
 

@@ -39,12 +39,21 @@ pub enum Rejection {
     /// `maxdelaydevratio`.
     #[error("round trip above maxdelaydevratio")]
     MaxDelayDevRatio,
+    /// `maxdelayquant`.
+    #[error("round trip above maxdelayquant")]
+    MaxDelayQuantile,
     /// The source follows us.
     #[error("the source takes its time from this host, or is this host (synchronisation loop)")]
     Loop,
     /// RFC 5905 section 7.4.
     #[error("kiss-o'-death RATE: the source asks for fewer requests")]
     RateKiss,
+    /// RFC 5905 section 7.4.
+    #[error("kiss-o'-death DENY: the source does not want to be asked")]
+    DenyKiss,
+    /// RFC 5905 section 7.4.
+    #[error("kiss-o'-death RSTR: the source does not want to be asked")]
+    RestrictKiss,
     /// Not a server's reply, another version, or an authentication nobody asked for.
     #[error("not a plain server reply")]
     NotAReply,
@@ -52,6 +61,8 @@ pub enum Rejection {
 
 /// All tests passed.
 pub const ALL_PASSED: u16 = 0x3FF;
+/// The measurement was made in interleaved mode.
+pub const INTERLEAVED: u16 = 0x4000;
 /// The reply was signed, and rightly so.
 pub const AUTHENTICATED: u16 = 0x8000;
 
@@ -66,11 +77,11 @@ impl Rejection {
             Self::NotAReply => 0,
             Self::Unauthenticated => 0x380 | 0x30,
             Self::Unsynchronised => 0x380 | 0x50,
-            Self::RateKiss => 0x380 | 0x50,
+            Self::RateKiss | Self::DenyKiss | Self::RestrictKiss => 0x380 | 0x50,
             Self::BadHeader => 0x380 | 0x60,
             Self::HoldingTime | Self::MaxDelay => 0x3F0 | 0x7,
             Self::MaxDelayRatio => 0x3F0 | 0xB,
-            Self::MaxDelayDevRatio => 0x3F0 | 0xD,
+            Self::MaxDelayDevRatio | Self::MaxDelayQuantile => 0x3F0 | 0xD,
             Self::Loop => 0x3F0 | 0xE,
         }
     }
@@ -99,6 +110,9 @@ pub fn judge(
     let Some(shortest) = history.min_delay() else { return Ok(()) };
     if upstream.max_delay_ratio > 0.0 && sample.delay > shortest * upstream.max_delay_ratio {
         return Err(Rejection::MaxDelayRatio);
+    }
+    if upstream.max_delay_quantile.is_some() {
+        return Ok(());
     }
     if let Some(estimate) = history.estimate(prior) {
         let increase = (sample.delay - shortest) / 2.0;
@@ -146,7 +160,7 @@ mod tests {
     }
 
     fn history() -> History {
-        let mut history = History::new(0, 0);
+        let mut history = History::new(0);
         for i in 0..8 {
             let queue = f64::from(i % 4) * 1e-4;
             history.add(sample(f64::from(i) * 64.0, queue / 2.0 - 1e-4, 1e-3 + queue), PRIOR);
@@ -185,7 +199,7 @@ mod tests {
     #[test]
     fn the_first_samples_decide_nothing_about_what_is_usual() {
         let upstream = upstream("server a");
-        let mut history = History::new(0, 0);
+        let mut history = History::new(0);
         history.add(sample(0.0, 0.0, 1e-5), PRIOR);
         assert_eq!(judge(&upstream, &history, PRIOR, 0, &sample(2.0, 1e-5, 5e-5)), Ok(()));
     }

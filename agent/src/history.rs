@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::estimator::{self, Fit};
 use crate::oscillator::Free;
-use crate::regression::{self, Line, Point, SlopePrior};
+use crate::regression::{self, SlopePrior};
 use crate::report::Leap;
 use crate::time::{Seconds, Wall};
 
@@ -42,10 +43,9 @@ impl Sample {
 /// What a source's samples say together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Free-running time of the newest sample; the line's abscissa counts from here.
+    /// Free-running time of the newest sample.
     pub at: Free,
-    /// True minus free-running time over free-running time.
-    line: Line,
+    fit: Fit,
     /// Samples used.
     pub samples: u32,
     /// Runs of residuals with the same sign.
@@ -59,25 +59,41 @@ pub struct Estimate {
 impl Estimate {
     /// True minus free-running time at some moment.
     pub fn offset(&self, at: Free) -> Seconds {
-        Seconds(self.line.value((at - self.at).0))
+        Seconds(self.fit.offset + self.fit.slope * (at - self.at).0)
     }
 
     /// Standard deviation of [`Estimate::offset`].
     pub fn offset_deviation(&self, at: Free) -> Seconds {
         let t = (at - self.at).0;
-        let line = &self.line;
-        let variance = line.intercept_variance + 2.0 * t * line.covariance + t * t * line.slope_variance;
+        let fit = &self.fit;
+        let walk = fit.wander * t.max(0.0).powi(3) / 3.0;
+        let variance = fit.offset_variance + 2.0 * t * fit.covariance + t * t * fit.slope_variance + walk;
         Seconds(variance.max(0.0).sqrt())
     }
 
     /// Slope: true seconds gained per free-running second; positive = the oscillator is slow.
     pub fn slope(&self) -> f64 {
-        self.line.slope
+        self.fit.slope
     }
 
     /// Standard deviation of the slope.
     pub fn skew(&self) -> f64 {
-        self.line.slope_variance.sqrt()
+        self.fit.slope_variance.sqrt()
+    }
+
+    /// Standard deviation of the change of the oscillator's frequency in each second.
+    pub fn wander(&self) -> f64 {
+        self.fit.wander.sqrt()
+    }
+
+    /// The newest sample fits nothing of what came before: it is astray, or something has changed.
+    pub fn is_surprised(&self) -> bool {
+        self.fit.strays > 0
+    }
+
+    /// Root mean square error of a usual sample.
+    pub fn noise(&self) -> Seconds {
+        Seconds(self.fit.noise)
     }
 }
 
@@ -85,23 +101,33 @@ impl Estimate {
 #[derive(Clone, Debug)]
 pub struct History {
     samples: VecDeque<Sample>,
-    fewest: usize,
     most: usize,
+    /// The estimator's likeliest wander so far.
+    likely_wander: usize,
+    /// `mindelay`: the shortest round trip, where somebody knows it.
+    known_delay: Option<Seconds>,
 }
 
 /// chrony.conf(5): at most 64 samples are kept whatever the configuration says.
 const MOST_SAMPLES: u32 = 64;
-/// A line needs this many samples before its residuals mean anything.
-const FEWEST_FOR_FIT: usize = 5;
-/// Mean square of the residuals, in units of the deviation that the delays explain, above which a line is the wrong
-/// picture. One is what to expect.
-const MISFIT: f64 = 3.0;
+/// So many samples in a row that fit nothing of what came before are the beginning of something new.
+const FEWEST_OF_NEW: usize = 3;
 
 impl History {
-    /// Keeps at least `fewest` and at most `most` samples (`minsamples`, `maxsamples`; 0 = no limit of its own).
-    pub fn new(fewest: u32, most: u32) -> Self {
+    /// Keeps at most `most` samples (`maxsamples`; 0 = no limit of its own).
+    pub fn new(most: u32) -> Self {
         let most = if most == 0 { MOST_SAMPLES } else { most.min(MOST_SAMPLES) };
-        Self { samples: VecDeque::new(), fewest: fewest.min(most) as usize, most: most as usize }
+        Self {
+            samples: VecDeque::new(),
+            most: most as usize,
+            likely_wander: estimator::USUAL_WANDER,
+            known_delay: None,
+        }
+    }
+
+    /// With a shortest round trip that is known (`mindelay`; 0 = it is not).
+    pub fn with_min_delay(self, delay: Seconds) -> Self {
+        Self { known_delay: (delay > Seconds::ZERO).then_some(delay), ..self }
     }
 
     /// The newest sample.
@@ -129,82 +155,50 @@ impl History {
         self.samples.clear();
     }
 
-    /// Smallest round trip among the samples.
+    /// Smallest round trip among the samples, or the one that is known.
     pub fn min_delay(&self) -> Option<Seconds> {
+        self.known_delay.filter(|_| !self.is_empty()).or_else(|| self.shortest())
+    }
+
+    fn shortest(&self) -> Option<Seconds> {
         self.samples.iter().map(|sample| sample.delay).reduce(Seconds::min)
     }
 
-    /// Takes a sample in and drops the oldest ones until a straight line describes the rest. False when it does not
-    /// even describe the fewest that are kept: the oscillator wanders faster than it is measured.
-    pub fn add(&mut self, sample: Sample, prior: SlopePrior) -> bool {
+    /// Takes a sample in; returns what all of them say.
+    pub fn add(&mut self, sample: Sample, prior: SlopePrior) -> Option<Estimate> {
         if self.samples.len() >= self.most {
             self.samples.pop_front();
         }
         self.samples.push_back(sample);
-        loop {
-            if self.samples.len() < FEWEST_FOR_FIT || self.is_straight(prior) {
-                return true;
-            }
-            if self.samples.len() <= self.fewest.max(FEWEST_FOR_FIT) {
-                return false;
-            }
-            self.samples.pop_front();
+        let mut estimate = self.estimate(prior)?;
+        if estimate.fit.strays >= FEWEST_OF_NEW && self.samples.len() > estimate.fit.strays {
+            self.samples.drain(..self.samples.len() - estimate.fit.strays);
+            estimate = self.estimate(prior)?;
         }
+        self.likely_wander = estimate.fit.likely;
+        Some(estimate)
     }
 
-    /// Do the samples lie about a line as their delays say they should?
-    fn is_straight(&self, prior: SlopePrior) -> bool {
-        let Some(line) = regression::fit(&self.points(), prior) else { return true };
-        let count = self.samples.len();
-        let freedom = count.saturating_sub(2).max(1) as f64;
-        line.chi_squared <= MISFIT * freedom
-            && !regression::runs_are_too_few(u32::try_from(count).unwrap_or(u32::MAX), line.runs)
-    }
-
-    /// The line through the samples; `None` without any.
+    /// What the samples say together; `None` without any.
     pub fn estimate(&self, prior: SlopePrior) -> Option<Estimate> {
         let (oldest, newest) = (self.samples.front()?, self.samples.back()?);
-        let mut line = regression::fit(&self.points(), prior)?;
+        let samples: Vec<&Sample> = self.samples.iter().collect();
+        let fit = estimator::fit(&samples, self.known_delay, prior, self.likely_wander)?;
         let count = self.samples.len();
-        // The assumed deviations are a model; scale them by how the samples really lie about the line. Two imaginary
-        // samples that fit keep the first few real ones from claiming perfection or chaos.
-        let scale = (line.chi_squared + 2.0) / count.max(2) as f64;
-        line.intercept_variance *= scale;
-        line.slope_variance *= scale;
-        line.covariance *= scale;
+        let residuals = || {
+            self.samples
+                .iter()
+                .map(|sample| sample.offset.0 - fit.offset - fit.slope * (sample.at - newest.at).0)
+        };
+        let rms = (residuals().map(|residual| residual * residual).sum::<f64>() / count as f64).sqrt();
         Some(Estimate {
             at: newest.at,
-            line,
+            fit,
             samples: u32::try_from(count).unwrap_or(u32::MAX),
-            runs: line.runs,
+            runs: regression::count_runs(residuals()),
             span: newest.at - oldest.at,
-            std_dev: Seconds(line.residual_rms.max(newest.dispersion.0)),
+            std_dev: Seconds(rms.max(newest.dispersion.0)),
         })
-    }
-
-    /// Samples as points whose deviation comes from their delay.
-    ///
-    /// A queue only ever adds delay. Given a round trip that is `d` above the shortest, the offset's error lies
-    /// anywhere within plus or minus d/2: a uniform distribution, whose deviation is d / (2 * sqrt(3)).
-    fn points(&self) -> Vec<Point> {
-        let Some(newest) = self.samples.back() else { return Vec::new() };
-        let base = self.min_delay().unwrap_or_default();
-        let mut excesses: Vec<f64> = self.samples.iter().map(|sample| (sample.delay - base).0).collect();
-        excesses.sort_by(f64::total_cmp);
-        let typical = excesses.get(excesses.len() / 2).copied().unwrap_or_default();
-        // Even the shortest round trip seen has some queueing left in it, the less the more samples there are.
-        let hidden = typical / (self.samples.len() as f64).sqrt();
-        self.samples
-            .iter()
-            .map(|sample| {
-                let excess = (sample.delay - base).0 + hidden;
-                Point {
-                    at: (sample.at - newest.at).0,
-                    value: sample.offset.0,
-                    deviation: (excess * excess / 12.0 + sample.dispersion.0.powi(2)).sqrt().max(1e-9),
-                }
-            })
-            .collect()
     }
 }
 
@@ -231,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_delayed_sample_hardly_moves_the_estimate() {
-        let mut history = History::new(0, 0);
+        let mut history = History::new(0);
         for i in 0..8 {
             history.add(sample(f64::from(i) * 64.0, 0.010, 0.001), PRIOR);
         }
@@ -242,7 +236,7 @@ mod tests {
 
     #[test]
     fn samples_from_before_a_frequency_change_are_dropped() {
-        let mut history = History::new(0, 0);
+        let mut history = History::new(0);
         for i in 0..20 {
             let wiggle = if i % 2 == 0 { 1e-5 } else { -1e-5 };
             history.add(sample(f64::from(i), wiggle, 0.001), PRIOR);
@@ -258,7 +252,7 @@ mod tests {
 
     #[test]
     fn no_more_samples_are_kept_than_allowed() {
-        let mut history = History::new(0, 6);
+        let mut history = History::new(6);
         for i in 0..10 {
             history.add(sample(f64::from(i), 0.0, 0.001), PRIOR);
         }

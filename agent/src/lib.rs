@@ -14,6 +14,7 @@ pub mod clients;
 pub mod config;
 pub mod discipline;
 pub mod engine;
+mod estimator;
 pub mod filter;
 pub mod history;
 pub mod host;

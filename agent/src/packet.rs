@@ -98,6 +98,10 @@ impl RefId {
     pub const LOCAL: Self = Self(0x7F7F_0101);
     /// Kiss code: slow down.
     pub const RATE: Self = Self(u32::from_be_bytes(*b"RATE"));
+    /// Kiss code: access denied.
+    pub const DENY: Self = Self(u32::from_be_bytes(*b"DENY"));
+    /// Kiss code: access restricted.
+    pub const RESTRICT: Self = Self(u32::from_be_bytes(*b"RSTR"));
 
     /// IPv4: the address; IPv6: the first four bytes of its MD5 (RFC 5905 section 7.3).
     pub fn of_address(address: IpAddr) -> Self {

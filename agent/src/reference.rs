@@ -29,7 +29,9 @@ pub enum Reference {
 pub struct SourceReference {
     /// The selected source.
     pub address: IpAddr,
-    /// Its stratum plus one.
+    /// What is served as reference in place of that address: the source's own, with `copy`.
+    pub copied: Option<RefId>,
+    /// Its stratum plus one, or with `copy` its stratum.
     pub stratum: u8,
     /// Its leap status.
     pub leap: Leap,
@@ -100,7 +102,7 @@ impl Reference {
     pub fn ref_id(&self) -> RefId {
         match self {
             Self::Unsynchronised => RefId(0),
-            Self::Source(source) => RefId::of_address(source.address),
+            Self::Source(source) => source.copied.unwrap_or_else(|| RefId::of_address(source.address)),
             Self::Local { .. } => RefId::LOCAL,
         }
     }
@@ -148,6 +150,7 @@ mod tests {
     fn hold_over_has_a_growing_bound() {
         let reference = Reference::Source(SourceReference {
             address: "192.0.2.1".parse().unwrap(),
+            copied: None,
             stratum: 3,
             leap: Leap::Normal,
             at: Mono(0),

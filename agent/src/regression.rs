@@ -86,7 +86,8 @@ pub fn fit(points: &[Point], prior: SlopePrior) -> Option<Line> {
     })
 }
 
-fn count_runs(residuals: impl Iterator<Item = f64>) -> u32 {
+/// How often the sign changes, plus one: runs of residuals with the same sign.
+pub fn count_runs(residuals: impl Iterator<Item = f64>) -> u32 {
     let mut runs = 0;
     let mut last = None;
     for residual in residuals {

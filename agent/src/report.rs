@@ -132,6 +132,11 @@ pub enum Drift {
         /// Its name.
         service: String,
     },
+    /// The system user that the service runs as is not there.
+    NoUser {
+        /// Its name.
+        user: String,
+    },
     /// Another daemon is there that wants the same clock or the same port.
     Rival {
         /// Its unit.

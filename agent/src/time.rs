@@ -41,6 +41,11 @@ impl Seconds {
         Self(f64::from(exponent).exp2())
     }
 
+    /// The power of two that is nearest, within what the protocol has room for; the lowest for what is not above zero.
+    pub fn log2(self) -> i8 {
+        if self.0 > 0.0 { self.0.log2().round().clamp(-128.0, 127.0) as i8 } else { i8::MIN }
+    }
+
     /// Whole nanoseconds, rounded; saturates at the limits of `i64` (292 years).
     pub fn nanos(self) -> i64 {
         (self.0 * NANOS_PER_SECOND).round() as i64

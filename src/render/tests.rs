@@ -63,8 +63,12 @@ bindcmdaddress /run/chrony/chronyd.sock
     assert!(unit.starts_with(
         "# Managed by timefleet, do not edit: changes are found by audit.\n# Fleet plant-7, host web07.\n\n[Unit]\n"
     ));
-    let exec = "\nType=notify\nExecStart=/opt/timefleet/bin/timefleet-agent -f /etc/timefleet/agent.conf -4\nExecReload=";
-    assert!(unit.contains(exec), "{unit}");
+    let exec = "\nExecStart=!/opt/timefleet/bin/timefleet-agent -u timefleet -f /etc/timefleet/agent.conf -4\nExecReload=";
+    assert!(unit.contains(exec) && unit.contains("\nUser=timefleet\n"), "{unit}");
+    assert!(unit.contains("\nCapabilityBoundingSet=CAP_SYS_TIME CAP_NET_BIND_SERVICE CAP_SET"), "{unit}");
+    let watching = rendered(&text.replace("ipv4_only: true", "control_clock: false"), "web07").unwrap();
+    let Daemon::AgentSystemd { unit, .. } = watching.daemon else { panic!("{watching:?}") };
+    assert!(unit.contains("\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SET"), "{unit}");
 }
 
 #[test]

@@ -66,7 +66,10 @@ impl Summary {
                     Step::Start { .. } => sum.starts += 1,
                     Step::Restart { .. } => sum.restarts += 1,
                     Step::StopRival { .. } => sum.take_overs += 1,
-                    Step::SwitchAgent { .. } | Step::ReloadUnits | Step::Enable { .. } => {}
+                    Step::SwitchAgent { .. }
+                    | Step::AddUser { .. }
+                    | Step::ReloadUnits
+                    | Step::Enable { .. } => {}
                 }
             }
             sum.uploads += usize::from(host.uploaded_bytes > 0);

@@ -15,6 +15,7 @@ pub(crate) fn drift(drift: &Drift) -> String {
         Drift::RunsOtherAgent { detail } => format!("runs another agent: {detail}"),
         Drift::Stopped { service } => format!("{service} is stopped"),
         Drift::NotEnabled { service } => format!("{service} is not enabled"),
+        Drift::NoUser { user } => format!("there is no user {user}"),
         Drift::Rival { unit } => format!("{unit} is there too"),
     }
 }
@@ -32,9 +33,12 @@ pub(crate) fn steps_in_short(steps: &[Step]) -> String {
     if writes > 0 {
         words.push(count(writes, "write"));
     }
-    for (label, wanted) in
-        [("enable", is_enable as fn(&Step) -> bool), ("start", is_start), ("restart", is_restart)]
-    {
+    for (label, wanted) in [
+        ("user", is_add_user as fn(&Step) -> bool),
+        ("enable", is_enable),
+        ("start", is_start),
+        ("restart", is_restart),
+    ] {
         if steps.iter().any(wanted) {
             words.push(label.to_owned());
         }
@@ -54,11 +58,16 @@ pub(crate) fn drift_in_short(drifts: &[Drift]) -> String {
             Drift::RunsOtherAgent { .. } => "runs other agent".to_owned(),
             Drift::Stopped { .. } => "stopped".to_owned(),
             Drift::NotEnabled { .. } => "not enabled".to_owned(),
+            Drift::NoUser { user } => format!("no user {user}"),
             Drift::Rival { unit } => format!("rival {unit}"),
         })
         .collect();
     words.dedup();
     if words.is_empty() { "-".to_owned() } else { words.join(", ") }
+}
+
+fn is_add_user(step: &Step) -> bool {
+    matches!(step, Step::AddUser { .. })
 }
 
 fn is_enable(step: &Step) -> bool {
@@ -89,11 +98,12 @@ mod tests {
             Step::SwitchAgent { from: None, to: "timefleet-agent-1".into() },
             write("/etc/timefleet/agent.conf"),
             write("/etc/systemd/system/timefleet-agent.service"),
+            Step::AddUser { user: "timefleet".into() },
             Step::ReloadUnits,
             Step::Enable { service: "timefleet-agent.service".into() },
             Step::Start { service: "timefleet-agent.service".into() },
         ];
-        assert_eq!(steps_in_short(&steps), "took over, agent, 2 writes, enable, start");
+        assert_eq!(steps_in_short(&steps), "took over, agent, 2 writes, user, enable, start");
         assert_eq!(steps_in_short(&[]), "-");
     }
 

@@ -20,6 +20,7 @@ mod chronyc;
 mod chronyd;
 mod clock;
 mod command;
+mod confinement;
 mod failures;
 mod host;
 mod network;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         plan::STORIES,
         takeover::STORIES,
         apply::STORIES,
+        confinement::STORIES,
         chronyc::STORIES,
         chronyd::STORIES,
         audit::STORIES,

@@ -6,12 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use timefleet_agent::config;
-use timefleet_agent::host::desired::{AGENT_UNIT, Daemon, Desired, Layout};
+use timefleet_agent::host::desired::{AGENT_UNIT, AGENT_USER, Daemon, Desired, Layout};
 use timefleet_agent::host::facts::{Chronyd, Facts, FileFact, Rival};
 use timefleet_agent::report::{Machine, Running, ServiceReport};
 
 use super::process;
 use super::services::{self, ServiceError, Unit};
+use super::user;
 
 /// Units of daemons that keep the time. Aliases are among them, since which name is the real one differs between
 /// distributions.
@@ -90,7 +91,11 @@ pub(crate) fn gather(desired: &Desired) -> Result<Facts, FactsError> {
             let unit = units.iter().find(|unit| unit.id == AGENT_UNIT);
             let facts =
                 Facts { unit: file(Path::new(unit_file))?, service: service(AGENT_UNIT, unit), ..facts };
-            with_agent(Facts { unit_stale: unit.is_some_and(|unit| unit.stale), ..facts }, layout)
+            let unit_stale = unit.is_some_and(|unit| unit.stale);
+            with_agent(
+                Facts { unit_stale, user_missing: systemd && user::is_missing(AGENT_USER), ..facts },
+                layout,
+            )
         }
         Daemon::AgentProcess { layout, .. } => {
             let pid = process::find(layout);

@@ -10,6 +10,7 @@ mod process;
 mod report;
 mod services;
 mod steps;
+mod user;
 mod voice;
 mod wait;
 

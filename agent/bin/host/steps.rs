@@ -12,6 +12,7 @@ use timefleet_agent::host::plan::Step;
 use super::facts::{self, FactsError};
 use super::process::{self, ProcessError, Started};
 use super::services::{self, ServiceError};
+use super::user::{self, UserError};
 use crate::files::{self, FileError};
 
 /// How long a daemon that was started may take to say that it runs.
@@ -26,6 +27,9 @@ pub(crate) enum StepError {
     /// A systemd unit.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// The user that the unit runs as.
+    #[error(transparent)]
+    User(#[from] UserError),
     /// A plain process.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -58,7 +62,7 @@ impl StepError {
             Self::Process(error) => error.hint(),
             Self::Facts(error) => error.hint(),
             Self::NoExecutable(_) => Some("apply again: the agent is pushed where it is missing".to_owned()),
-            Self::Silent { .. } => None,
+            Self::User(_) | Self::Silent { .. } => None,
         }
     }
 }
@@ -76,6 +80,7 @@ pub(crate) fn carry_out(desired: &Desired, facts: &Facts, step: &Step) -> Result
             Some(layout) => switch_agent(layout, to),
             None => Ok(()),
         },
+        Step::AddUser { user } => Ok(user::add(user)?),
         Step::ReloadUnits => Ok(services::tell(&["daemon-reload"])?),
         Step::Enable { service } => Ok(services::tell(&["enable", service])?),
         Step::Start { service } => start(desired, service, "start"),

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::instants::Instants;
-use super::request::Exchange;
+use super::kept::{Form, Kept};
+use super::kiss::Kiss;
+use super::request::{Exchange, Purpose};
 use super::{Association, ExchangeId, Stamp, StampedBy};
 use crate::filter::{self, Rejection};
-use crate::history::Sample;
+use crate::history::{Estimate, Sample};
 use crate::keys::Keys;
 use crate::oscillator::Oscillator;
 use crate::packet::{Header, Mode, Packet, RefId, Trailer};
@@ -66,6 +68,27 @@ pub struct Reply {
 pub enum Taken {
     /// There is a new sample.
     Sample,
+    /// It will be part of one, or was not meant to become one.
+    Nothing,
+}
+
+/// A reply, and what its exchange was for.
+#[derive(Clone, Copy, Debug)]
+struct Taking {
+    /// Of the reply's own exchange.
+    instants: Instants,
+    form: Form,
+    purpose: Purpose,
+}
+
+impl From<Kiss> for Rejection {
+    fn from(kiss: Kiss) -> Self {
+        match kiss {
+            Kiss::Rate => Self::RateKiss,
+            Kiss::Deny => Self::DenyKiss,
+            Kiss::Restrict => Self::RestrictKiss,
+        }
+    }
 }
 
 /// No server holds a request longer than this.
@@ -83,53 +106,91 @@ impl Association {
             self.counters.kernel_received = self.counters.kernel_received.wrapping_add(1);
         }
         let result = self.try_receive(arrival, context);
-        self.last_rejection = result.err();
+        if let (Err(rejection), Some(reply)) = (result, &mut self.reply) {
+            let how = reply.flags & (filter::AUTHENTICATED | filter::INTERLEAVED);
+            reply.flags = rejection.flags() | if rejection == Rejection::Unauthenticated { 0 } else { how };
+        }
         result
     }
 
     fn try_receive(&mut self, arrival: &Arrival<'_>, context: &Context<'_>) -> Result<Taken, Rejection> {
         let packet = Packet::parse(arrival.bytes).map_err(|_| Rejection::NotAReply)?;
         let header = packet.header;
+        if self.is_duplicate(&header) {
+            return Err(Rejection::Duplicate);
+        }
         let ours =
             self.exchange.filter(|exchange| exchange.id == arrival.exchange).ok_or(Rejection::Bogus)?;
-        self.check_reply(&header, &ours)?;
+        let form = check_reply(&header, &ours)?;
         self.check_mac(&packet, arrival.bytes, context.keys)?;
         let instants =
             Instants::new(&ours, &header, arrival.stamp, context.oscillator).ok_or(Rejection::Bogus)?;
         self.exchange = None;
-        if header.leap == Leap::NotSynchronised && header.stratum == 0 && header.ref_id == RefId::RATE {
-            self.slow_down();
-            return Err(Rejection::RateKiss);
-        }
-        let (sample, response_time, round_trip) = self.measure(&header, &instants, context);
+        self.finished = Some(ours.id);
+        let taking = Taking { instants, form, purpose: ours.purpose };
+        let result = self.take_reply(arrival, context, &header, &taking);
+        self.last_rejection = result.err();
+        result
+    }
+
+    /// A reply to us and from whom we asked.
+    fn take_reply(
+        &mut self,
+        arrival: &Arrival<'_>,
+        context: &Context<'_>,
+        header: &Header,
+        taking: &Taking,
+    ) -> Result<Taken, Rejection> {
+        let before = self.kept.take();
+        let is_interleaved = taking.form == Form::Interleaved;
+        // Without what is kept, an interleaved reply tells of an exchange that is forgotten.
+        let told_of =
+            if is_interleaved { before.map(|kept| kept.completed(header)) } else { Some(taking.instants) };
+        let is_new = taking.purpose == Purpose::Measurement
+            && (!is_interleaved || before.is_some_and(|kept| !kept.is_measured));
+        let instants = told_of.unwrap_or(taking.instants);
+        let (sample, response_time, round_trip) = self.measure(header, &instants, context);
         self.reply = Some(Reply {
-            header,
+            header: *header,
             local: arrival.local,
             sample,
             response_time,
-            flags: filter::ALL_PASSED,
+            flags: filter::ALL_PASSED
+                | if self.upstream.key.is_some() { filter::AUTHENTICATED } else { 0 }
+                | if is_interleaved { filter::INTERLEAVED } else { 0 },
             sent_by: instants.sent.by,
             received_by: instants.received.by,
         });
-        let result = check_source(&header).and_then(|()| {
-            self.reach |= 1;
-            self.counters.valid = self.counters.valid.wrapping_add(1);
-            if is_loop(&header, self.address, arrival.local, context.own_port) {
-                return Err(Rejection::Loop);
-            }
-            // Taken at its word, such a reply would look like a perfect measurement of a wrong time.
-            let slack = CLOCK_NOISE + sample.dispersion;
-            if response_time > LONGEST_HOLD || response_time < -slack || response_time > round_trip + slack {
-                return Err(Rejection::HoldingTime);
-            }
-            filter::judge(&self.upstream, &self.history, context.prior, self.slow_in_a_row, &sample)
-        });
-        if let Some(reply) = &mut self.reply {
-            reply.flags = result.map_or_else(Rejection::flags, |()| filter::ALL_PASSED);
-            if self.upstream.key.is_some() {
-                reply.flags |= filter::AUTHENTICATED;
-            }
+        if let Some(kiss) = Kiss::of(header) {
+            self.obey(kiss);
+            return Err(kiss.into());
         }
+        check_source(header)?;
+        self.reach |= 1;
+        self.polls_unreachable = 0;
+        self.counters.valid = self.counters.valid.wrapping_add(1);
+        if self.upstream.interleaved && taking.purpose != Purpose::Void {
+            self.kept = Some(Kept::new(header, taking.instants, is_new && !is_interleaved));
+        }
+        if !self.upstream.copy && is_loop(header, self.address, arrival.local, context.own_port) {
+            return Err(Rejection::Loop);
+        }
+        if !is_new {
+            return Ok(Taken::Nothing);
+        }
+        // Taken at its word, such a reply would look like a perfect measurement of a wrong time.
+        let slack = CLOCK_NOISE + sample.dispersion;
+        if response_time > LONGEST_HOLD || response_time < -slack || response_time > round_trip + slack {
+            return Err(Rejection::HoldingTime);
+        }
+        self.judge(&sample, context.prior)?;
+        self.count_good();
+        Ok(self.sift(self.without_asymmetry(sample), context.prior))
+    }
+
+    fn judge(&mut self, sample: &Sample, prior: SlopePrior) -> Result<(), Rejection> {
+        let is_short = self.delays.as_mut().is_none_or(|delays| delays.take(sample.delay));
+        let result = filter::judge(&self.upstream, &self.history, prior, self.slow_in_a_row, sample);
         self.slow_in_a_row = match result {
             Err(Rejection::MaxDelayRatio | Rejection::MaxDelayDevRatio) => {
                 self.slow_in_a_row.saturating_add(1)
@@ -137,28 +198,42 @@ impl Association {
             _ => 0,
         };
         result?;
-        self.accept(sample, context.prior);
-        Ok(Taken::Sample)
+        if is_short { Ok(()) } else { Err(Rejection::MaxDelayQuantile) }
     }
 
-    fn check_reply(&self, header: &Header, ours: &Exchange) -> Result<(), Rejection> {
-        let version_fits = header.version == ours.version || header.version == 4;
-        if header.mode != Mode::Server || !version_fits {
-            return Err(Rejection::NotAReply);
-        }
-        if self
-            .reply
-            .is_some_and(|last| last.header.transmit == header.transmit && !header.transmit.is_zero())
-        {
-            return Err(Rejection::Duplicate);
-        }
-        if header.origin != ours.nonce {
-            return Err(Rejection::Bogus);
-        }
-        if header.receive.is_zero() || header.transmit.is_zero() {
-            return Err(Rejection::Invalid);
-        }
-        Ok(())
+    /// `asymmetry`: what the queues on one way have added more than those on the other.
+    fn without_asymmetry(&self, sample: Sample) -> Sample {
+        let (Some(asymmetry), Some(shortest)) = (self.upstream.asymmetry, self.history.min_delay()) else {
+            return sample;
+        };
+        let queued = (sample.delay - shortest).max(Seconds::ZERO);
+        let correction = queued * asymmetry;
+        Sample { offset: sample.offset + correction, measured: sample.measured + correction, ..sample }
+    }
+
+    /// `filter`: samples of several polls make one, as soon as there are enough for a say: the first are not waited for.
+    fn sift(&mut self, sample: Sample, prior: SlopePrior) -> Taken {
+        let is_begun = self.has_enough_samples();
+        let slope = self.estimate.as_ref().map_or(prior.mean, Estimate::slope);
+        let sifted = match &mut self.sieve {
+            Some(sieve) if is_begun => sieve.take(sample, slope),
+            Some(sieve) => {
+                sieve.clear();
+                Some(sample)
+            }
+            None => Some(sample),
+        };
+        let Some(sample) = sifted else { return Taken::Nothing };
+        self.accept(sample, prior);
+        Taken::Sample
+    }
+
+    /// The last reply came once more.
+    fn is_duplicate(&self, header: &Header) -> bool {
+        self.reply.is_some_and(|last| {
+            let stamps = |header: &Header| (header.origin, header.receive, header.transmit);
+            stamps(&last.header) == stamps(header) && !header.transmit.is_zero()
+        })
     }
 
     /// With `key` only replies count that are signed with that very key.
@@ -171,6 +246,19 @@ impl Association {
             _ => Err(Rejection::Unauthenticated),
         }
     }
+}
+
+/// An answer to our request, and by which of its numbers. Servers answer in the version that they were asked in; some of old
+/// only know their own.
+fn check_reply(header: &Header, ours: &Exchange) -> Result<Form, Rejection> {
+    if header.mode != Mode::Server || !(header.version == ours.version || matches!(header.version, 3 | 4)) {
+        return Err(Rejection::NotAReply);
+    }
+    let form = Form::of(header, ours).ok_or(Rejection::Bogus)?;
+    if header.receive.is_zero() || header.transmit.is_zero() {
+        return Err(Rejection::Invalid);
+    }
+    Ok(form)
 }
 
 fn check_source(header: &Header) -> Result<(), Rejection> {

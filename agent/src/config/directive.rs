@@ -5,6 +5,7 @@ mod clock;
 mod files;
 pub(super) mod leap;
 mod local;
+mod process;
 mod rates;
 mod selection;
 mod sockets;
@@ -20,12 +21,13 @@ type Directive = (&'static str, Read);
 type Read = fn(&mut Draft, &mut Line<'_>) -> Result<(), Wrong>;
 
 /// Every directive that is honoured, by topic.
-const TOPICS: [&[Directive]; 9] = [
+const TOPICS: [&[Directive]; 10] = [
     access::DIRECTIVES,
     clock::DIRECTIVES,
     files::DIRECTIVES,
     leap::DIRECTIVES,
     local::DIRECTIVES,
+    process::DIRECTIVES,
     rates::DIRECTIVES,
     selection::DIRECTIVES,
     sockets::DIRECTIVES,

@@ -7,6 +7,7 @@ mod line;
 mod open_command;
 mod pattern;
 mod reader;
+mod source;
 mod subnet;
 mod suggestion;
 mod text;
@@ -28,6 +29,7 @@ pub use self::draft::Place;
 pub use self::files::Files;
 pub use self::open_command::OpenCommand;
 pub use self::reader::{Reading, SourceLines, read_lines, read_sources};
+pub use self::source::{Upstream, UpstreamKind};
 use crate::time::{Ppm, Seconds};
 
 /// Everything a configuration file can say. Defaults are those of chrony.conf(5).
@@ -77,6 +79,16 @@ pub struct Config {
     pub bind_addresses: Vec<IpAddr>,
     /// `bindacqaddress`: the client's own addresses (at most one of each family).
     pub bind_acquisition_addresses: Vec<IpAddr>,
+    /// `binddevice`: the interface that the server's sockets are bound to.
+    pub device: Option<String>,
+    /// `bindacqdevice`: the interface that the client's sockets are bound to.
+    pub acquisition_device: Option<String>,
+    /// `bindcmddevice`: the interface that the monitoring protocol's UDP sockets are bound to.
+    pub command_device: Option<String>,
+    /// `dscp`: service class of NTP datagrams; 0 = none.
+    pub dscp: u8,
+    /// `clockprecision`: what one reading of the clock is good for; `None` = as measured at the start.
+    pub clock_precision: Option<Seconds>,
     /// `cmdport`: UDP port of the monitoring protocol; 0 closes it.
     pub command_port: u16,
     /// `bindcmdaddress ADDRESS`: where it listens instead of on 127.0.0.1 and ::1.
@@ -104,6 +116,12 @@ pub struct Config {
     pub min_samples: Option<u32>,
     /// `maxsamples` as a directive, for sources that are added while running.
     pub max_samples: Option<u32>,
+    /// `user`: whom the daemon becomes when root starts it.
+    pub user: Option<String>,
+    /// `lock_all`: the daemon is never swapped out.
+    pub lock_all: bool,
+    /// `sched_priority`: real-time priority; 0 = none.
+    pub sched_priority: u8,
 }
 
 impl Default for Config {
@@ -131,6 +149,11 @@ impl Default for Config {
             acquisition_port: None,
             bind_addresses: Vec::new(),
             bind_acquisition_addresses: Vec::new(),
+            device: None,
+            acquisition_device: None,
+            command_device: None,
+            dscp: 0,
+            clock_precision: None,
             command_port: 323,
             bind_command_addresses: Vec::new(),
             command_socket: CommandSocket::Default,
@@ -144,6 +167,9 @@ impl Default for Config {
             source_dirs: Vec::new(),
             min_samples: None,
             max_samples: None,
+            user: None,
+            lock_all: false,
+            sched_priority: 0,
         }
     }
 }
@@ -201,100 +227,6 @@ impl RateLimit {
     pub const TIME: Self = Self { interval: 3, burst: 8, leak: 2, kod: 0 };
     /// `cmdratelimit` without options.
     pub const COMMANDS: Self = Self { interval: -4, ..Self::TIME };
-}
-
-/// One `server` or `pool` line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Upstream {
-    /// Name or address as written.
-    pub name: String,
-    /// `server`: one address; `pool`: several.
-    pub kind: UpstreamKind,
-    /// UDP port.
-    pub port: u16,
-    /// Shortest polling interval, log2 seconds.
-    pub min_poll: i8,
-    /// Longest polling interval, log2 seconds.
-    pub max_poll: i8,
-    /// Four quick requests at the start.
-    pub iburst: bool,
-    /// Preferred over sources without it.
-    pub prefer: bool,
-    /// Always assumed to be true time.
-    pub trust: bool,
-    /// At least one of these must be selectable.
-    pub require: bool,
-    /// Measured but never used.
-    pub no_select: bool,
-    /// Not polled until told so.
-    pub offline: bool,
-    /// Samples with a larger round trip are dropped.
-    pub max_delay: Seconds,
-    /// Ratio to the smallest delay of the kept samples above which a sample is dropped; 0 = off.
-    pub max_delay_ratio: f64,
-    /// Ratio of the increase in delay to the jitter above which a sample is dropped.
-    pub max_delay_dev_ratio: f64,
-    /// Stratum is raised to at least this.
-    pub min_stratum: u8,
-    /// Number of samples that the automatic polling interval aims at.
-    pub poll_target: u32,
-    /// Fewest samples kept.
-    pub min_samples: u32,
-    /// Most samples kept.
-    pub max_samples: u32,
-    /// Correction added to what the source says.
-    pub offset: Seconds,
-    /// NTP version of the requests; `None` = what the key allows.
-    pub version: Option<u8>,
-    /// Number of the key that signs requests and replies.
-    pub key: Option<u32>,
-    /// Only IPv4 or only IPv6 addresses of the name.
-    pub family: Option<Family>,
-}
-
-impl Upstream {
-    /// Most samples that are kept of one source where no `maxsamples` says less.
-    pub const MAX_SAMPLES: u32 = 64;
-
-    /// A line without options, with the defaults of chrony.conf(5).
-    pub fn new(name: impl Into<String>, kind: UpstreamKind) -> Self {
-        Self {
-            name: name.into(),
-            kind,
-            port: 123,
-            min_poll: 6,
-            max_poll: 10,
-            iburst: false,
-            prefer: false,
-            trust: false,
-            require: false,
-            no_select: false,
-            offline: false,
-            max_delay: Seconds(3.0),
-            max_delay_ratio: 0.0,
-            max_delay_dev_ratio: 10.0,
-            min_stratum: 0,
-            poll_target: 8,
-            min_samples: 6,
-            max_samples: Self::MAX_SAMPLES,
-            offset: Seconds::ZERO,
-            version: None,
-            key: None,
-            family: None,
-        }
-    }
-}
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpstreamKind {
-    /// `server`: the first usable address.
-    Server,
-    /// `pool`: up to this many addresses (`maxsources`, default 4).
-    Pool {
-        /// How many to use at once.
-        max_sources: u32,
-    },
 }
 
 /// An address family.

@@ -21,6 +21,11 @@ prop_compose! {
         (max_delay, max_delay_ratio, max_delay_dev_ratio, offset) in
             (0.0..=1000.0_f64, 0.0..=1e6_f64, 0.0..=1e6_f64, -1e6..=1e6_f64),
         (min_stratum, poll_target, one, other) in (0..=15_u8, 1..=1000_u32, 1..=64_u32, 1..=64_u32),
+        [auto_offline, burst, interleaved, copy] in prop::array::uniform4(any::<bool>()),
+        (filter, presend, max_unreach) in
+            (prop::option::of(1..=64_u32), prop::option::of(-7..=24_i8), prop::option::of(0..=1_000_000_000_u32)),
+        (max_delay_quantile, min_delay, asymmetry) in
+            (prop::option::of(0.05..=0.95_f64), 0.0..=1000.0_f64, prop::option::of(-0.5..=0.5_f64)),
     ) -> Upstream {
         let [iburst, prefer, trust, require, no_select, offline] = flags;
         let kind = pool.map_or(UpstreamKind::Server, |max_sources| UpstreamKind::Pool { max_sources });
@@ -28,6 +33,8 @@ prop_compose! {
             name, kind, port, min_poll: low.min(high), max_poll: low.max(high),
             iburst, prefer, trust, require, no_select, offline,
             max_delay: Seconds(max_delay), max_delay_ratio, max_delay_dev_ratio, min_stratum, poll_target,
+            auto_offline, burst, interleaved, copy, filter, presend, max_unreach, max_delay_quantile, asymmetry,
+            min_delay: Seconds(min_delay),
             min_samples: one.min(other), max_samples: one.max(other), offset: Seconds(offset), version, key, family,
         }
     }
@@ -59,6 +66,10 @@ fn path() -> impl Strategy<Value = PathBuf> {
 
 fn directories() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(path().prop_map(|path| path.display().to_string()), 1..=10)
+}
+
+fn device() -> impl Strategy<Value = Option<String>> {
+    prop::option::of("[a-z]{2,4}[0-9]{1,3}(\\.[0-9]{1,4})?")
 }
 
 fn command_socket() -> impl Strategy<Value = CommandSocket> {
@@ -127,8 +138,13 @@ prop_compose! {
         (rate_limit, command_rate_limit) in (rate_limit(0..=4), rate_limit(0..=0)),
         source_dirs in prop::collection::vec(directories(), 0..3),
         (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
+        (user, lock_all, sched_priority) in (prop::option::of("[a-z_][a-z0-9_-]{0,10}"), any::<bool>(), 0..=99_u8),
+        (device, acquisition_device, command_device) in (device(), device(), device()),
+        (dscp, clock_precision) in (0..=63_u8, prop::option::of(1e-9..=1.0_f64)),
     ) -> Config {
         Config {
+            device, acquisition_device, command_device, dscp,
+            clock_precision: clock_precision.map(Seconds),
             access,
             command_access,
             port,
@@ -148,6 +164,9 @@ prop_compose! {
             source_dirs,
             min_samples,
             max_samples,
+            user,
+            lock_all,
+            sched_priority,
             ..thinking
         }
     }

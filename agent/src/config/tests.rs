@@ -193,6 +193,53 @@ fn numbers_out_of_range_are_refused_with_the_range() {
 }
 
 #[test]
+fn every_option_about_the_talk_with_a_source_is_read() {
+    let upstream = read(
+        "server a xleave burst auto_offline copy filter 5 presend 9 maxdelayquant 0.2 mindelay 1e-4 asymmetry -0.5 \
+         maxunreach 100000",
+    )
+    .upstreams
+    .remove(0);
+    assert!(upstream.interleaved && upstream.burst && upstream.auto_offline && upstream.copy);
+    assert_eq!((upstream.filter, upstream.presend, upstream.max_unreach), (Some(5), Some(9), Some(100_000)));
+    assert_eq!((upstream.max_delay_quantile, upstream.asymmetry), (Some(0.2), Some(-0.5)));
+    assert_eq!(upstream.min_delay, Seconds(1e-4));
+    assert_eq!(
+        complaints(
+            "server a filter 0\nserver a maxdelayquant 0.01\nserver a asymmetry 0.6\nserver a extfield F323\n\
+             server a presend\nserver a xleav\n"
+        ),
+        "agent.conf:1:17: filter must be a whole number from 1 to 64, not '0'\n\
+         agent.conf:2:24: maxdelayquant must be a number from 0.05 to 0.95, not '0.01'\n\
+         agent.conf:3:20: asymmetry must be a number from -0.5 to 0.5, not '0.6'\n\
+         agent.conf:4:10: option 'extfield' is not supported by the agent: its fields are experiments that only the \
+         same version of chronyd understands; requests carry no extension fields\n\
+         agent.conf:5:17: 'server' needs a whole number from -7 to 24 here\n\
+         agent.conf:6:10: unknown option 'xleav'; did you mean 'xleave'?\n"
+    );
+}
+
+#[test]
+fn interfaces_service_class_and_precision_are_read() {
+    let config =
+        read("binddevice eth0\nbindacqdevice vlan.7\nbindcmddevice lo\ndscp 46\nclockprecision 8e-9\n");
+    let devices = (config.device, config.acquisition_device, config.command_device);
+    assert_eq!(devices, (Some("eth0".to_owned()), Some("vlan.7".to_owned()), Some("lo".to_owned())));
+    assert_eq!((config.dscp, config.clock_precision), (46, Some(Seconds(8e-9))));
+    assert_eq!(
+        complaints(
+            "dscp 64\nbinddevice a/b\nbindacqdevice a-name-of-17-bytes\nclockprecision 0\nbindcmddevice\n"
+        ),
+        "agent.conf:1:6: dscp must be a whole number from 0 to 63, not '64'\n\
+         agent.conf:2:12: 'a/b' cannot be the name of a network interface; 'ip link' lists those of this host\n\
+         agent.conf:3:15: 'a-name-of-17-bytes' cannot be the name of a network interface; 'ip link' lists those of this \
+         host\n\
+         agent.conf:4:16: clockprecision must be a number from 0.000000001 to 1 seconds, not '0'\n\
+         agent.conf:5:14: 'bindcmddevice' needs the name of a network interface here\n"
+    );
+}
+
+#[test]
 fn one_polling_limit_pulls_the_other_along() {
     let polls = |text| {
         let upstream = read(text).upstreams.remove(0);

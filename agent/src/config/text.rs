@@ -42,6 +42,8 @@ impl fmt::Display for Config {
             ("maxclockerror", self.max_clock_error.0, usual.max_clock_error.0),
             ("port", f64::from(self.port), f64::from(usual.port)),
             ("cmdport", f64::from(self.command_port), f64::from(usual.command_port)),
+            ("dscp", f64::from(self.dscp), f64::from(usual.dscp)),
+            ("clockprecision", self.clock_precision.map_or(0.0, |precision| precision.0), 0.0),
         ] {
             directive(f, name, value, usual)?;
         }
@@ -84,6 +86,15 @@ impl Config {
                 writeln!(f, "{name} {address}")?;
             }
         }
+        for (name, device) in [
+            ("binddevice", &self.device),
+            ("bindacqdevice", &self.acquisition_device),
+            ("bindcmddevice", &self.command_device),
+        ] {
+            if let Some(device) = device {
+                writeln!(f, "{name} {device}")?;
+            }
+        }
         match &self.command_socket {
             CommandSocket::Default => {}
             CommandSocket::Path(path) => writeln!(f, "bindcmdaddress {}", path.display())?,
@@ -99,6 +110,13 @@ impl Config {
                 writeln!(f, "{name} {}", path.display())?;
             }
         }
+        if let Some(user) = &self.user {
+            writeln!(f, "user {user}")?;
+        }
+        if self.lock_all {
+            writeln!(f, "lock_all")?;
+        }
+        directive(f, "sched_priority", f64::from(self.sched_priority), 0.0)?;
         if self.open_commands != OpenCommand::USUAL {
             let words: Vec<String> = self.open_commands.iter().map(|command| format!(" {command}")).collect();
             writeln!(f, "opencommands{}", words.concat())?;
@@ -135,6 +153,10 @@ impl fmt::Display for Upstream {
             ("require", self.require),
             ("noselect", self.no_select),
             ("offline", self.offline),
+            ("auto_offline", self.auto_offline),
+            ("burst", self.burst),
+            ("xleave", self.interleaved),
+            ("copy", self.copy),
             ("ipv4", self.family == Some(Family::V4)),
             ("ipv6", self.family == Some(Family::V6)),
         ] {
@@ -150,6 +172,7 @@ impl fmt::Display for Upstream {
             ("maxdelay", self.max_delay.0, usual.max_delay.0),
             ("maxdelayratio", self.max_delay_ratio, usual.max_delay_ratio),
             ("maxdelaydevratio", self.max_delay_dev_ratio, usual.max_delay_dev_ratio),
+            ("mindelay", self.min_delay.0, usual.min_delay.0),
             ("minstratum", f64::from(self.min_stratum), f64::from(usual.min_stratum)),
             ("polltarget", f64::from(self.poll_target), f64::from(usual.poll_target)),
             // These too: the directives of the same names hold where a line is silent.
@@ -161,11 +184,18 @@ impl fmt::Display for Upstream {
                 write!(f, " {name} {value}")?;
             }
         }
-        if let Some(version) = self.version {
-            write!(f, " version {version}")?;
-        }
-        if let Some(key) = self.key {
-            write!(f, " key {key}")?;
+        for (name, value) in [
+            ("version", self.version.map(f64::from)),
+            ("key", self.key.map(f64::from)),
+            ("filter", self.filter.map(f64::from)),
+            ("presend", self.presend.map(f64::from)),
+            ("maxdelayquant", self.max_delay_quantile),
+            ("asymmetry", self.asymmetry),
+            ("maxunreach", self.max_unreach.map(f64::from)),
+        ] {
+            if let Some(value) = value {
+                write!(f, " {name} {value}")?;
+            }
         }
         Ok(())
     }

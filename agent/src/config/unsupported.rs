@@ -6,31 +6,27 @@ pub(super) fn reason(directive: &str) -> Option<&'static str> {
     REASONS.iter().find(|(name, _)| *name == directive).map(|(_, reason)| *reason)
 }
 
-const DEVICES: &str = "sockets are bound to addresses, not to interfaces";
 const HARDWARE_TIMESTAMPS: &str = "only the kernel's timestamps are used";
 const LOG_FILES: &str =
     "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
 const NTS: &str = "NTS is not implemented";
 const PTP: &str = "NTP over PTP is not implemented";
 const REAL_TIME_CLOCK: &str = "the real-time clock is left to the kernel; write 'rtcsync'";
-const UNIT: &str = "memory and priority are set in its systemd unit";
 
 const REASONS: &[(&str, &str)] = &[
     ("authselectmode", "all sources are equal; write 'trust', 'require' or 'noselect' on their lines"),
-    ("bindacqdevice", DEVICES),
-    ("bindcmddevice", DEVICES),
-    ("binddevice", DEVICES),
     ("broadcast", "it does not broadcast; clients poll it"),
-    ("clockprecision", "the clock's precision is measured at the start"),
     ("combinelimit", "how sources are combined is fixed"),
-    ("dscp", "packets are sent without a service class"),
     ("dumpdir", "sample histories are not kept over restarts; only the drift file is"),
     ("fallbackdrift", "without updates the clock keeps its last frequency"),
     ("hwclockfile", REAL_TIME_CLOCK),
     ("hwtimestamp", HARDWARE_TIMESTAMPS),
     ("hwtstimeout", HARDWARE_TIMESTAMPS),
-    ("initstepslew", "it is deprecated; write 'makestep' and 'server … iburst'"),
-    ("lock_all", UNIT),
+    (
+        "initstepslew",
+        "chrony.conf(5) deprecates it; 'makestep THRESHOLD 1' with 'server … iburst' for each of its servers steps at the \
+         start in the same way",
+    ),
     ("log", LOG_FILES),
     ("logbanner", LOG_FILES),
     ("logchange", LOG_FILES),
@@ -61,8 +57,6 @@ const REASONS: &[(&str, &str)] = &[
     ("rtcdevice", REAL_TIME_CLOCK),
     ("rtcfile", REAL_TIME_CLOCK),
     ("rtconutc", REAL_TIME_CLOCK),
-    ("sched_priority", UNIT),
     ("smoothtime", "served time is the host's own time"),
     ("tempcomp", "there is no compensation by temperature"),
-    ("user", "it runs as the user that started it; the user is set in its systemd unit"),
 ];

@@ -10,16 +10,24 @@ const POLL: std::ops::RangeInclusive<i8> = -7..=24;
 
 /// Options that the agent knows, for "did you mean".
 const OPTIONS: &[&str] = &[
+    "asymmetry",
+    "auto_offline",
+    "burst",
+    "copy",
+    "filter",
     "iburst",
     "ipv4",
     "ipv6",
     "key",
     "maxdelay",
     "maxdelaydevratio",
+    "maxdelayquant",
     "maxdelayratio",
     "maxpoll",
     "maxsamples",
     "maxsources",
+    "maxunreach",
+    "mindelay",
     "minpoll",
     "minsamples",
     "minstratum",
@@ -29,27 +37,22 @@ const OPTIONS: &[&str] = &[
     "polltarget",
     "port",
     "prefer",
+    "presend",
     "require",
     "trust",
     "version",
+    "xleave",
 ];
 
 /// Options of chrony.conf(5) that the agent does not have, and why.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("asymmetry", "network jitter is assumed to be the same both ways; use 'offset' for a known asymmetry"),
-    ("auto_offline", "a source without a route is polled again at its usual interval"),
-    ("burst", "only the burst at the start ('iburst') exists"),
     ("certset", "NTS is not implemented"),
-    ("copy", "stratum and reference are always the agent's own"),
-    ("extfield", "requests carry no extension fields"),
-    ("filter", "every sample is used on its own"),
-    ("maxdelayquant", "use 'maxdelay', 'maxdelayratio' or 'maxdelaydevratio'"),
-    ("maxunreach", "sources are judged by their last eight polls"),
-    ("mindelay", "the smallest measured delay is used"),
+    (
+        "extfield",
+        "its fields are experiments that only the same version of chronyd understands; requests carry no extension fields",
+    ),
     ("nts", "NTS is not implemented"),
     ("ntsport", "NTS is not implemented"),
-    ("presend", "no packets are sent ahead of a measurement"),
-    ("xleave", "interleaved mode is not implemented"),
 ];
 
 /// One line, and what the file's `minsamples` and `maxsamples` must not override.
@@ -111,16 +114,17 @@ fn read_option<'a>(
         "require" => upstream.require = true,
         "noselect" => upstream.no_select = true,
         "offline" => upstream.offline = true,
+        "auto_offline" => upstream.auto_offline = true,
+        "burst" => upstream.burst = true,
+        "xleave" => upstream.interleaved = true,
+        "copy" => upstream.copy = true,
+        "filter" => upstream.filter = Some(line.integer("filter", 1..=Upstream::MAX_FILTER)?),
+        "presend" => upstream.presend = Some(line.integer("presend", POLL)?),
         "ipv4" => set_family(upstream, option, Family::V4)?,
         "ipv6" => set_family(upstream, option, Family::V6)?,
         "port" => upstream.port = line.integer("port", 1..=u16::MAX)?,
         "minpoll" => polls.min = Some(line.integer("minpoll", POLL)?),
         "maxpoll" => polls.max = Some((line.integer("maxpoll", POLL)?, option)),
-        "maxdelay" => upstream.max_delay = Seconds(line.number("maxdelay", "seconds", 0.0..=1000.0)?),
-        "maxdelayratio" => upstream.max_delay_ratio = line.number("maxdelayratio", "", 0.0..=1e6)?,
-        "maxdelaydevratio" => {
-            upstream.max_delay_dev_ratio = line.number("maxdelaydevratio", "", 0.0..=1e6)?;
-        }
         "minstratum" => upstream.min_stratum = line.integer("minstratum", 0..=15)?,
         "polltarget" => upstream.poll_target = line.integer("polltarget", 1..=1000)?,
         "minsamples" => {
@@ -140,9 +144,29 @@ fn read_option<'a>(
                 return Err(option.wrong("'maxsources' belongs to 'pool'; a 'server' is one source"));
             }
         },
+        _ if read_delay_option(upstream, line, option)? => {}
         _ => return Err(unknown(option)),
     }
     Ok(())
+}
+
+/// Options about the path to the source; false = it is none of them.
+fn read_delay_option(upstream: &mut Upstream, line: &mut Line<'_>, option: Word<'_>) -> Result<bool, Wrong> {
+    match option.lower().as_str() {
+        "maxdelay" => upstream.max_delay = Seconds(line.number("maxdelay", "seconds", 0.0..=1000.0)?),
+        "maxdelayratio" => upstream.max_delay_ratio = line.number("maxdelayratio", "", 0.0..=1e6)?,
+        "maxdelaydevratio" => {
+            upstream.max_delay_dev_ratio = line.number("maxdelaydevratio", "", 0.0..=1e6)?;
+        }
+        "maxdelayquant" => {
+            upstream.max_delay_quantile = Some(line.number("maxdelayquant", "", Upstream::QUANTILES)?);
+        }
+        "mindelay" => upstream.min_delay = Seconds(line.number("mindelay", "seconds", 0.0..=1000.0)?),
+        "asymmetry" => upstream.asymmetry = Some(line.number("asymmetry", "", Upstream::ASYMMETRIES)?),
+        "maxunreach" => upstream.max_unreach = Some(line.integer("maxunreach", 0..=1_000_000_000)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// The argument of `minsamples`.

@@ -16,9 +16,11 @@ const POLLS: std::ops::RangeInclusive<i32> = -7..=24;
 const SERVER: u32 = 1;
 /// ADD_SOURCE's number for `pool`.
 const POOL: u32 = 3;
-/// What chronyc sends as `presend` and `asymmetry` when nobody asked for them.
-const NO_PRESEND: i32 = 100;
+/// What chronyc sends as `asymmetry` and `maxdelayquant` when nobody asked for them.
 const ESTIMATED_ASYMMETRY: f64 = 1.0;
+const OFF: f64 = 0.0;
+/// The same for `maxunreach`: chronyc 4.3 has no such option, later ones send their default.
+const USUAL_UNREACH: [u32; 2] = [0, 100_000];
 
 /// Why a source that chronyc describes cannot be one here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -203,6 +205,20 @@ fn upstream_of(source: &AddSource, name: &str, config: &crate::config::Config) -
         max_delay_dev_ratio: source.max_delay_dev_ratio,
         min_stratum: source.min_stratum.min(255) as u8,
         poll_target: source.poll_target.max(1),
+        auto_offline: has(AddSource::FLAG_AUTO_OFFLINE),
+        burst: has(AddSource::FLAG_BURST),
+        interleaved: has(AddSource::FLAG_INTERLEAVED),
+        copy: has(AddSource::FLAG_COPY),
+        filter: match u32::try_from(source.filter).unwrap_or(0) {
+            0 => None,
+            polls @ 1..=Upstream::MAX_FILTER => Some(polls),
+            _ => return Err(Refusal::OutOfRange("filter")),
+        },
+        presend: i8::try_from(source.presend).ok().filter(|poll| POLLS.contains(&i32::from(*poll))),
+        max_delay_quantile: in_range(source.max_delay_quant, Upstream::QUANTILES, OFF, "maxdelayquant")?,
+        min_delay: source.min_delay.max(Seconds::ZERO),
+        asymmetry: in_range(source.asymmetry, Upstream::ASYMMETRIES, ESTIMATED_ASYMMETRY, "asymmetry")?,
+        max_unreach: u32::try_from(source.max_unreach).ok().filter(|polls| !USUAL_UNREACH.contains(polls)),
         max_samples,
         min_samples: if max_samples == 0 { min_samples } else { min_samples.min(max_samples) },
         offset: source.offset,
@@ -221,22 +237,29 @@ fn upstream_of(source: &AddSource, name: &str, config: &crate::config::Config) -
     })
 }
 
+/// `None` when nobody asked for it: chronyc then sends `unused`.
+fn in_range(
+    value: f64,
+    range: std::ops::RangeInclusive<f64>,
+    unused: f64,
+    name: &'static str,
+) -> Result<Option<f64>, Refusal> {
+    if value == unused {
+        Ok(None)
+    } else if range.contains(&value) {
+        Ok(Some(value))
+    } else {
+        Err(Refusal::OutOfRange(name))
+    }
+}
+
 /// What a line of the configuration may not ask for, chronyc may not either.
 fn check_supported(source: &AddSource) -> Result<(), Refusal> {
     let has = |flag: u32| source.flags & flag != 0;
     let wishes = [
         (!matches!(source.kind, SERVER | POOL), "peer"),
         (has(AddSource::FLAG_NTS), "nts"),
-        (has(AddSource::FLAG_AUTO_OFFLINE), "auto_offline"),
-        (has(AddSource::FLAG_BURST), "burst"),
-        (has(AddSource::FLAG_COPY), "copy"),
-        (has(AddSource::FLAG_INTERLEAVED), "xleave"),
         (source.flags & AddSource::FLAGS_EXTENSION != 0, "extfield"),
-        (source.filter > 0, "filter"),
-        (source.max_delay_quant > 0.0, "maxdelayquant"),
-        (source.min_delay.0 > 0.0, "mindelay"),
-        (source.presend < NO_PRESEND, "presend"),
-        (source.asymmetry < ESTIMATED_ASYMMETRY, "asymmetry"),
     ];
     match wishes.iter().find(|(is_wanted, _)| *is_wanted) {
         Some((_, option)) => Err(Refusal::Unsupported(option)),

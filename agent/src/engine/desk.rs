@@ -248,6 +248,7 @@ impl Desk for EngineDesk<'_> {
             data.peer_dispersion = reply.sample.dispersion;
             data.response_time = reply.response_time;
             data.flags = reply.flags;
+            data.jitter_asymmetry = source.upstream.asymmetry.unwrap_or(0.0);
             data.tx_stamp = stamp_letter(reply.sent_by);
             data.rx_stamp = stamp_letter(reply.received_by);
         }
@@ -276,7 +277,7 @@ impl Desk for EngineDesk<'_> {
         for source in &self.engine.sources {
             match &source.association {
                 None => activity.unresolved += 1,
-                Some(association) => match (association.in_burst(), association.online) {
+                Some(association) => match (association.in_burst(), association.is_online()) {
                     (true, true) => activity.burst_online += 1,
                     (true, false) => activity.burst_offline += 1,
                     (false, true) => activity.online += 1,

@@ -31,7 +31,7 @@ impl Engine {
             prefer: upstream.prefer,
             trust: upstream.trust,
             require: upstream.require,
-            reachable: association.reach != 0,
+            reachable: association.is_reachable(source.is_followed()),
             unsynchronised: source.is_unsynchronised(),
             has_enough_samples: association.has_enough_samples(),
             view,

@@ -122,9 +122,14 @@ impl Source {
     fn reason(&self) -> &'static str {
         match &self.association {
             None => "has no address yet",
+            Some(association) if association.refused.is_some() => "refuses to be asked (kiss-o'-death)",
             Some(association) if association.counters.received == 0 => "has not answered",
             Some(_) => self.verdict.reason(),
         }
+    }
+
+    fn is_followed(&self) -> bool {
+        matches!(self.verdict, Verdict::Selected | Verdict::Combined)
     }
 
     /// The last reply said that the source itself is not synchronised.
@@ -246,12 +251,13 @@ impl Engine {
         self.actions.push_back(Action::Send { exchange, to: association.address, bytes });
     }
 
+    /// Whose exchange that is, or was until its reply came.
     fn source_of(&mut self, exchange: ExchangeId) -> Option<(usize, &mut Association)> {
         self.sources
             .iter_mut()
             .enumerate()
             .filter_map(|(index, source)| Some((index, source.association.as_mut()?)))
-            .find(|(_, association)| association.exchange() == Some(exchange))
+            .find(|(_, association)| association.knows(exchange))
     }
 
     /// A request went out. Called with a daemon stamp right after sending, again when the kernel's stamp is known.
@@ -265,9 +271,15 @@ impl Engine {
     /// A request could not be sent, or its socket reported an error (ICMP).
     pub fn handle_send_failed(&mut self, now: Moment, exchange: ExchangeId, why: &str) {
         let Some((_, association)) = self.source_of(exchange) else { return };
-        association.send_failed(exchange);
-        let text = format!("no request to {} possible: {why}", association.address);
-        self.log(Level::Debug, text);
+        if association.exchange() != Some(exchange) {
+            return;
+        }
+        let address = association.address;
+        let is_off = association.send_failed(exchange);
+        self.log(Level::Debug, format!("no request to {address} possible: {why}"));
+        if is_off {
+            self.log(Level::Info, format!("source {} is offline: {why} (auto_offline)", address.ip()));
+        }
         self.actions.push_back(Action::Close { exchange });
         self.reselect(now);
     }
@@ -288,7 +300,7 @@ impl Engine {
             oscillator: &self.oscillator.clone(),
             prior: self.prior,
             precision: self.precision,
-            own_port: self.config.port,
+            own_port: self.served_port(),
             keys: &self.keys.clone(),
         };
         let Some((index, association)) = self.source_of(exchange) else { return };
@@ -297,21 +309,49 @@ impl Engine {
         }
         if is_leap_close {
             association.send_failed(exchange);
+            association.forget_exchanges();
             self.actions.push_back(Action::Close { exchange });
             self.log(Level::Debug, format!("reply from {from} not used: a leap second is near"));
             return;
         }
         let result = association.receive(&Arrival { exchange, local, stamp: received, bytes }, &context);
+        let interval = association.interval();
         if association.exchange() != Some(exchange) {
             self.actions.push_back(Action::Close { exchange });
         }
         match result {
             Ok(Taken::Sample) => self.take_sample(now, index),
+            Ok(Taken::Nothing) => self.reselect(now),
             Err(rejection) => {
                 self.log(Level::Debug, format!("reply from {from} not used: {rejection}"));
+                self.tell_of_kiss(from.ip(), rejection, interval);
                 self.reselect(now);
             }
         }
+    }
+
+    fn tell_of_kiss(&mut self, from: IpAddr, rejection: Rejection, interval: Seconds) {
+        match rejection {
+            Rejection::RateKiss => {
+                let seconds = interval.0;
+                let text = format!(
+                    "source {from} asks for fewer requests (RATE): from now on every {seconds} s at most"
+                );
+                self.log(Level::Info, text);
+            }
+            Rejection::DenyKiss | Rejection::RestrictKiss => {
+                let text = format!(
+                    "source {from} is not asked any more: {rejection}; 'online' in chronyc asks again"
+                );
+                self.log(Level::Warning, text);
+            }
+            _ => {}
+        }
+    }
+
+    /// Where this host serves time; 0 = nowhere. Who has allowed nobody when the sockets were opened has no server's.
+    fn served_port(&self) -> u16 {
+        if self.config.access.iter().any(|rule| rule.allow) { self.config.port } else { 0 }
     }
 
     /// A monitoring request came; returns the reply's datagram. A command may leave actions to be polled.

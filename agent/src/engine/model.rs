@@ -23,6 +23,11 @@ impl Model {
         self.offset + (at - self.at) * self.slope
     }
 
+    /// What is known of the frequency when all samples are forgotten.
+    pub(super) fn frequency_prior(self) -> SlopePrior {
+        SlopePrior { mean: self.slope, deviation: self.skew.max(FRESH_FREQUENCY.ratio()) }
+    }
+
     /// The same slope through another point.
     pub(super) fn through(self, at: Free, offset: Seconds) -> Self {
         Self { at, offset, ..self }

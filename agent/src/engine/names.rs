@@ -19,6 +19,8 @@ pub(super) struct Name {
     /// The next lookup for places without an address; `None` = all have one.
     due: Option<Mono>,
     failures: u32,
+    /// Lookups since one left places empty that a further one may fill.
+    refills: u32,
     /// Not before this are addresses replaced that turned out to be no good.
     no_replacement_before: Mono,
     /// REFRESH: what the next answer does not hold any more is replaced at once.
@@ -27,6 +29,8 @@ pub(super) struct Name {
 
 /// The first retry of a failed lookup; each further one waits twice as long.
 const FIRST_RETRY: Seconds = Seconds(4.0);
+/// The first lookup after one that gave a pool fewer addresses than it wants: answers rotate, the next may give others.
+const FIRST_REFILL: Seconds = Seconds(64.0);
 /// The longest wait between lookups of a name that has no address.
 const LAST_RETRY: Seconds = Seconds(3600.0);
 /// chrony.conf(5), server: automatic replacement happens at most this often.
@@ -35,6 +39,11 @@ const REPLACEMENT_INTERVAL: Seconds = Seconds(1800.0);
 const BAD_INTERVALS: f64 = 8.0;
 /// "No valid response to the last eight requests" needs eight requests.
 const REACH_POLLS: u32 = 8;
+
+/// The wait after so many others, each twice as long as the one before.
+fn doubled(first: Seconds, times: u32) -> Seconds {
+    (first * f64::from(times.min(12)).exp2()).min(LAST_RETRY)
+}
 
 pub(super) fn family_of(address: IpAddr) -> Family {
     if address.is_ipv4() { Family::V4 } else { Family::V6 }
@@ -48,6 +57,7 @@ impl Name {
             lookup: None,
             due: Some(now),
             failures: 0,
+            refills: 0,
             no_replacement_before: now,
             is_refreshed: false,
         }
@@ -59,7 +69,7 @@ impl Name {
 
     /// After a lookup that gave nothing: how long until the next, when there is a place to fill.
     fn retry(&mut self, now: Mono, is_wanting: bool) -> Seconds {
-        let wait = (FIRST_RETRY * f64::from(self.failures.min(12)).exp2()).min(LAST_RETRY);
+        let wait = doubled(FIRST_RETRY, self.failures);
         self.failures = self.failures.saturating_add(1);
         self.due = is_wanting.then(|| now + wait);
         wait
@@ -71,6 +81,9 @@ impl Source {
     /// it says has been unusable for as long.
     fn worn_out(&self, now: Mono) -> Option<&'static str> {
         let association = self.association.as_ref().filter(|association| association.online)?;
+        if association.refused.is_some() {
+            return Some(self.reason());
+        }
         let is_silent = association.reach == 0 && association.counters.sent >= REACH_POLLS;
         let patience = association.interval() * BAD_INTERVALS;
         if is_silent && !self.is_unsynchronised() {
@@ -148,8 +161,9 @@ impl Engine {
         if let Some(name) = self.names.get_mut(position) {
             name.failures = 0;
             name.is_refreshed = false;
-            // A pool whose name gives fewer addresses than wanted is asked again later: the next answer may hold others.
-            name.due = (!is_full).then(|| now.mono + LAST_RETRY);
+            let wait = doubled(FIRST_REFILL, name.refills);
+            name.refills = if is_full { 0 } else { name.refills.saturating_add(1) };
+            name.due = (!is_full).then(|| now.mono + wait);
         }
     }
 

@@ -162,9 +162,7 @@ impl Engine {
         self.reference = Reference::Unsynchronised;
         self.selected = None;
         self.has_begun = false;
-        for association in self.sources.iter_mut().filter_map(|source| source.association.as_mut()) {
-            association.reset_samples(now.mono);
-        }
+        self.forget_samples(now);
         self.reselect(now);
     }
 }

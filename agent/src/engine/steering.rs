@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::action::{Action, Correction, Level};
+use super::model::Model;
 use crate::discipline::{Decision, Slew};
 use crate::oscillator::Oscillator;
 use crate::reference::Reference;
@@ -10,6 +11,9 @@ use crate::time::{Moment, Ppm, Seconds};
 
 /// A slew that ends this near to its goal has reached it.
 const REACHED: Seconds = Seconds(1e-6);
+
+/// A slew that has so little time left is over.
+const SHORTEST_WAIT: Seconds = Seconds(1e-3);
 
 /// The clock is held against the one that never steps at least this often.
 const LOOK_INTERVAL: Seconds = Seconds(16.0);
@@ -34,7 +38,7 @@ impl Engine {
     }
 
     fn start_slew(&mut self, now: Moment, slew: Slew) {
-        self.slew_until = Some(now.mono + slew.duration);
+        self.slew_until = Some(now.mono + slew.duration * shortening(slew.rate));
         self.correct(None, slew.rate, now);
     }
 
@@ -140,8 +144,9 @@ impl Engine {
         }
     }
 
-    /// All sources are measured anew.
+    /// All sources are measured anew; what is known of the frequency is kept.
     pub(super) fn forget_samples(&mut self, now: Moment) {
+        self.prior = self.model.map_or(self.prior, Model::frequency_prior);
         for association in self.sources.iter_mut().filter_map(|source| source.association.as_mut()) {
             association.reset_samples(now.mono);
         }
@@ -154,11 +159,21 @@ impl Engine {
         }
         self.slew_until = None;
         let left = self.correction(now.wall);
-        if left.abs() > REACHED {
+        let rate = self.wished - self.base_frequency();
+        let time_left = Seconds(left.0 / rate.ratio()) * shortening(rate);
+        if time_left > SHORTEST_WAIT {
+            self.slew_until = Some(now.mono + time_left);
+        } else if left.abs() > REACHED {
             let slew = self.discipline.slew(left, Seconds::ZERO, Seconds::ZERO);
             self.start_slew(now, slew);
         } else {
             self.correct(None, Ppm::ZERO, now);
         }
     }
+}
+
+/// A slew is timed by a clock that is slewed along with the one it is about (or, in some simulators, is not): it is
+/// looked at as soon as it may be over.
+fn shortening(rate: Ppm) -> f64 {
+    (1.0 + rate.ratio()).min(1.0)
 }

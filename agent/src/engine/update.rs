@@ -34,6 +34,7 @@ impl Engine {
         let deviation = estimate.offset_deviation(free);
         let interval = association.interval();
         let address = association.address.ip();
+        let copied = association.copied_reference();
         let shortest = association.history().min_delay().unwrap_or_default();
         let surprise =
             fresh.offset(free) - self.model.map_or(self.oscillator.lead(now.wall), |m| m.offset(free));
@@ -55,7 +56,8 @@ impl Engine {
         self.note_update(now.mono, -surprise);
         self.reference = Reference::Source(SourceReference {
             address,
-            stratum: newest.stratum.saturating_add(1),
+            copied,
+            stratum: newest.stratum.saturating_add(u8::from(copied.is_none())),
             leap: self.reference.leap_second(),
             at: now.mono,
             reference_time: self.ntp_time(now.wall),

@@ -118,6 +118,9 @@ impl Desired {
 /// Name of the agent's executable, of its link and of its plain process.
 pub const AGENT: &str = "timefleet-agent";
 
+/// The system user that the agent's systemd unit runs as.
+pub const AGENT_USER: &str = "timefleet";
+
 /// The agent's systemd unit.
 pub const AGENT_UNIT: &str = "timefleet-agent.service";
 

@@ -29,6 +29,7 @@ pub fn drift(desired: &Desired, facts: &Facts, agent_file_name: &str) -> Result<
             },
         });
     }
+    drift.extend(gap.user.map(|user| Drift::NoUser { user }));
     let linked = gap.agent.and_then(|agent| agent.from);
     drift.extend(gap.running.into_iter().filter_map(|running| of_running(running, linked.as_deref())));
     if gap.stopped {

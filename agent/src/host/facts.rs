@@ -22,6 +22,8 @@ pub struct Facts {
     pub unit: Option<FileFact>,
     /// systemd has loaded an older unit file than the one on disk (`NeedDaemonReload`).
     pub unit_stale: bool,
+    /// [`AGENT_USER`](super::desired::AGENT_USER) is not there, and the wished service needs it.
+    pub user_missing: bool,
     /// Name of the agent executable that the link points at; `None` also when that file is not there.
     pub current_agent: Option<String>,
     /// The service.

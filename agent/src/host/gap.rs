@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
 
-use super::desired::{AGENT, AGENT_UNIT, Daemon, Desired, Layout};
+use super::desired::{AGENT, AGENT_UNIT, AGENT_USER, Daemon, Desired, Layout};
 use super::facts::{Facts, FileFact};
 use crate::report::Running;
 
@@ -16,6 +16,8 @@ pub struct Gap {
     pub files: Vec<FileGap>,
     /// The link points elsewhere or nowhere.
     pub agent: Option<AgentGap>,
+    /// The system user that the service needs is not there.
+    pub user: Option<String>,
     /// systemd must read its unit files again.
     pub reload_units: bool,
     /// The service would not come back after a reboot.
@@ -204,6 +206,7 @@ impl Gap {
             service,
             files,
             agent: desired.daemon.layout().and_then(|layout| AgentGap::of(layout, facts, agent_file_name)),
+            user: facts.user_missing.then(|| AGENT_USER.to_owned()),
             reload_units: by_systemd && (unit_changes || facts.unit_stale),
             not_enabled: by_systemd && facts.service.enabled != Some(true),
             stopped: !facts.service.active,
@@ -279,12 +282,12 @@ fn agent_gaps(desired: &Desired, layout: &Layout, facts: &Facts, agent_file_name
     gaps
 }
 
-/// The arguments without the places of things, which the layout decides.
+/// The arguments without the places of things and the user, which the layout and the unit decide.
 fn flags_of(running: &Running) -> Vec<String> {
     let mut flags = Vec::new();
     let mut args = running.args.iter();
     while let Some(arg) = args.next() {
-        if arg == "-f" || arg == "--run-dir" {
+        if matches!(arg.as_str(), "-f" | "-u" | "--run-dir") {
             args.next();
         } else {
             flags.push(arg.clone());

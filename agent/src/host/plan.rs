@@ -33,6 +33,11 @@ pub enum Step {
         /// Name of the executable from now on.
         to: String,
     },
+    /// Make a system user.
+    AddUser {
+        /// Its name.
+        user: String,
+    },
     /// `systemctl daemon-reload`.
     ReloadUnits,
     /// `systemctl enable`.
@@ -87,6 +92,7 @@ pub fn plan(desired: &Desired, facts: &Facts, agent_file_name: &str) -> Plan {
     let write = |file: FileGap| Step::Write { path: file.path, mode: file.mode, diff: file.diff };
     let mut steps: Vec<Step> = gap.files.into_iter().map(write).collect();
     steps.extend(gap.agent.map(|agent| Step::SwitchAgent { from: agent.from, to: agent.to }));
+    steps.extend(gap.user.map(|user| Step::AddUser { user }));
     if gap.reload_units {
         steps.push(Step::ReloadUnits);
     }
@@ -138,6 +144,7 @@ impl fmt::Display for Step {
             Self::StopRival { unit } => write!(f, "stop and disable {unit}"),
             Self::Write { path, .. } => write!(f, "write {path}"),
             Self::SwitchAgent { to, .. } => write!(f, "switch to {}", short_agent(to)),
+            Self::AddUser { user } => write!(f, "add the system user {user}"),
             Self::ReloadUnits => f.write_str("reload systemd's units"),
             Self::Enable { service } => write!(f, "enable {service}"),
             Self::Start { service } => write!(f, "start {service}"),

@@ -85,35 +85,48 @@ fn running() -> impl Strategy<Value = Running> {
 
 fn facts(desired: &Desired, root: bool) -> impl Strategy<Value = Facts> + use<> {
     let is_chronyd = desired.daemon == Daemon::Chronyd;
+    let needs_user = matches!(desired.daemon, Daemon::AgentSystemd { .. });
     let by_systemd = !matches!(desired.daemon, Daemon::AgentProcess { .. });
     let rival =
         (any::<bool>()).prop_map(|active| Rival { unit: "ntp.service".to_owned(), active, enabled: true });
     let link = option::of(prop_oneof![Just(AGENT_NAME.to_owned()), Just(OTHER_AGENT.to_owned())]);
-    let service = (any::<bool>(), any::<bool>());
+    let service = (any::<bool>(), any::<bool>(), any::<bool>());
     (file(), file(), any::<bool>(), link, service, option::of(running()), vec(rival, 0..2), any::<bool>())
-        .prop_map(move |(config, unit, stale, current_agent, (active, enabled), running, rivals, newer)| {
-            Facts {
-                uid: if root || by_systemd { 0 } else { 1 },
-                systemd: true,
+        .prop_map(
+            move |(
                 config,
                 unit,
-                unit_stale: stale,
+                stale,
                 current_agent,
-                service: ServiceReport {
-                    active,
-                    enabled: by_systemd.then_some(enabled),
-                    ..ServiceReport::default()
-                },
-                running: running.filter(|_| active && !is_chronyd),
+                (active, enabled, no_user),
+                running,
                 rivals,
-                chronyd: is_chronyd.then(|| Chronyd {
-                    config: CHRONYD_CONFIG.to_owned(),
-                    unit: "chrony.service".to_owned(),
-                    config_newer_than_start: newer && active,
-                }),
-                ..Facts::default()
-            }
-        })
+                newer,
+            )| {
+                Facts {
+                    uid: if root || by_systemd { 0 } else { 1 },
+                    systemd: true,
+                    config,
+                    unit,
+                    unit_stale: stale,
+                    user_missing: needs_user && no_user,
+                    current_agent,
+                    service: ServiceReport {
+                        active,
+                        enabled: by_systemd.then_some(enabled),
+                        ..ServiceReport::default()
+                    },
+                    running: running.filter(|_| active && !is_chronyd),
+                    rivals,
+                    chronyd: is_chronyd.then(|| Chronyd {
+                        config: CHRONYD_CONFIG.to_owned(),
+                        unit: "chrony.service".to_owned(),
+                        config_newer_than_start: newer && active,
+                    }),
+                    ..Facts::default()
+                }
+            },
+        )
 }
 
 /// What a step does to a host.
@@ -122,6 +135,7 @@ pub(crate) fn carry_out(desired: &Desired, mut facts: Facts, step: &Step) -> Fac
         Step::StopRival { unit } => facts.rivals.retain(|rival| rival.unit != *unit),
         Step::Write { path, mode, .. } => write(desired, &mut facts, path, *mode),
         Step::SwitchAgent { to, .. } => facts.current_agent = Some(to.clone()),
+        Step::AddUser { .. } => facts.user_missing = false,
         Step::ReloadUnits => facts.unit_stale = false,
         Step::Enable { .. } => facts.service.enabled = Some(true),
         Step::Start { .. } | Step::Restart { .. } => start(desired, &mut facts),
@@ -146,6 +160,7 @@ fn write(desired: &Desired, facts: &mut Facts, path: &str, mode: u32) {
 fn start(desired: &Desired, facts: &mut Facts) {
     let by_systemd = !matches!(desired.daemon, Daemon::AgentProcess { .. });
     assert!(!(by_systemd && facts.unit_stale), "systemd reads the unit file before it starts the service");
+    assert!(!facts.user_missing, "the service's user is there before it is started");
     facts.service.active = true;
     if let Some(chronyd) = &mut facts.chronyd {
         chronyd.config_newer_than_start = false;

@@ -20,6 +20,8 @@ pub(crate) struct Scenario {
     /// What keeps the accuracy from being better.
     pub(crate) limit: &'static str,
     world: fn(World) -> (World, usize),
+    /// What happens to the client after so many seconds, again and again.
+    upsets: Option<(u32, fn(&mut World, usize, u32))>,
 }
 
 /// What a run, or the median of several, came to.
@@ -36,7 +38,13 @@ pub(crate) struct Figures {
     pub(crate) packets: f64,
 }
 
-const fn figures(converged: f64, time_rms: f64, time_max: f64, frequency_rms: f64, packets: f64) -> Option<Figures> {
+const fn figures(
+    converged: f64,
+    time_rms: f64,
+    time_max: f64,
+    frequency_rms: f64,
+    packets: f64,
+) -> Option<Figures> {
     Some(Figures { converged, time_rms, time_max, frequency_rms, packets })
 }
 
@@ -66,7 +74,8 @@ fn strata(world: World) -> (World, usize) {
     for ahead in [0.0, 0.0, 1.0] {
         world.add(Machine { ahead, ..Machine::PERFECT }, TOP);
     }
-    let upstreams = |first: u8| (first..first + 3).map(|n| format!("server 10.0.0.{n}\n")).collect::<String>();
+    let upstreams =
+        |first: u8| (first..first + 3).map(|n| format!("server 10.0.0.{n}\n")).collect::<String>();
     for first in [1, 4] {
         for _ in 0..3 {
             world.add(Machine::USUAL, &(upstreams(first) + "allow"));
@@ -86,6 +95,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: figures(131.0, 7.6e-5, 1.6e-4, 4.6e-8, 36.0),
         limit: "",
+        upsets: None,
         world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1"),
     },
     Scenario {
@@ -95,6 +105,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: figures(6.0, 7.5e-5, 1.6e-4, 4.7e-8, 36.0),
         limit: "",
+        upsets: None,
         world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 3"),
     },
     Scenario {
@@ -104,6 +115,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-2,
         chronyd: figures(131.0, 1.7e-3, 2.9e-3, 5.3e-7, 49.0),
         limit: "",
+        upsets: None,
         world: |world| one_server(links(world, 1e-4, 1e-2), Machine::USUAL, "server 10.0.0.1"),
     },
     Scenario {
@@ -113,6 +125,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: figures(131.0, 1.4e-4, 5.5e-4, 2.9e-6, 309.0),
         limit: "",
+        upsets: None,
         world: |world| one_server(world, WANDERING, "server 10.0.0.1"),
     },
     Scenario {
@@ -122,6 +135,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: figures(130.0, 7.7e-5, 1.6e-4, 4.6e-8, 36.0),
         limit: "",
+        upsets: None,
         world: |world| {
             one_server(world, Machine { ahead: 1000.0, ..Machine::USUAL }, "server 10.0.0.1\nmakestep 1 3")
         },
@@ -133,6 +147,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: figures(163.0, 8.5e-5, 2.0e-4, 1.7e-7, 58.0),
         limit: "",
+        upsets: None,
         world: lopsided,
     },
     Scenario {
@@ -142,6 +157,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: figures(456.0, 1.9e-4, 3.3e-4, 6.5e-8, 153.0),
         limit: "",
+        upsets: None,
         world: strata,
     },
     Scenario {
@@ -151,6 +167,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: figures(131.0, 2.5e-5, 6.3e-5, 9.4e-8, 310.0),
         limit: "",
+        upsets: None,
         world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1 minpoll 6 maxpoll 6"),
     },
     Scenario {
@@ -160,12 +177,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-4,
         chronyd: figures(6.0, 2.5e-6, 8.9e-6, 5.8e-8, 1241.0),
         limit: "",
+        upsets: None,
         world: |world| {
-            one_server(
-                links(world, 5e-5, 1e-5),
-                Machine::USUAL,
-                "server 10.0.0.1 iburst minpoll 4 maxpoll 4",
-            )
+            one_server(links(world, 5e-5, 1e-5), Machine::USUAL, "server 10.0.0.1 iburst minpoll 4 maxpoll 4")
         },
     },
     Scenario {
@@ -173,8 +187,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         length: 20_000,
         settle: 2_000,
         converged_below: 1e-3,
-        chronyd: None,
+        chronyd: figures(131.0, 1.16e-4, 3.93e-4, 7.12e-7, 141.0),
         limit: "",
+        upsets: None,
         world: |world| one_server(world, Machine { wander: 1e-8, ..Machine::USUAL }, "server 10.0.0.1"),
     },
     Scenario {
@@ -184,6 +199,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 3e-3,
         chronyd: None,
         limit: "",
+        upsets: None,
         world: |world| one_server(links(world, 1e-2, 1e-3), Machine::USUAL, "server 10.0.0.1"),
     },
     Scenario {
@@ -193,8 +209,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: None,
         limit: "",
+        upsets: None,
         world: |world| {
-            one_server(world.links(Link { loss: 0.33, ..Link::USUAL }), Machine::USUAL, "server 10.0.0.1 iburst")
+            one_server(
+                world.links(Link { loss: 0.33, ..Link::USUAL }),
+                Machine::USUAL,
+                "server 10.0.0.1 iburst",
+            )
         },
     },
     Scenario {
@@ -204,9 +225,73 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         converged_below: 1e-3,
         chronyd: None,
         limit: "",
+        upsets: None,
         world: |world| {
             one_server(world, Machine { fast: Ppm(-300.0), ..Machine::USUAL }, "server 10.0.0.1 iburst")
         },
+    },
+    Scenario {
+        name: "wander 0",
+        length: 20_000,
+        settle: 2_000,
+        converged_below: 1e-3,
+        chronyd: None,
+        limit: "",
+        upsets: None,
+        world: |world| one_server(world, Machine { wander: 0.0, ..Machine::USUAL }, "server 10.0.0.1"),
+    },
+    Scenario {
+        name: "jitter 10 us",
+        length: 20_000,
+        settle: 2_000,
+        converged_below: 1e-3,
+        chronyd: figures(131.0, 1.84e-5, 5.77e-5, 6.99e-8, 90.0),
+        limit: "",
+        upsets: None,
+        world: |world| one_server(links(world, 1e-4, 1e-5), Machine::USUAL, "server 10.0.0.1"),
+    },
+    Scenario {
+        name: "very asymmetric",
+        length: 20_000,
+        settle: 5_000,
+        converged_below: 3e-3,
+        chronyd: figures(196.0, 2.39e-5, 6.9e-5, 1.76e-7, 280.0),
+        limit: "",
+        upsets: None,
+        world: |world| {
+            let (mut world, client) = one_server(world, Machine::USUAL, "server 10.0.0.1");
+            world.way(client, 0, Link { jitter: 0.0, ..Link::USUAL });
+            world.way(0, client, Link { jitter: 2e-3, ..Link::USUAL });
+            (world, client)
+        },
+    },
+    Scenario {
+        name: "frequency jump",
+        length: 20_000,
+        settle: 2_000,
+        converged_below: 1e-3,
+        chronyd: figures(131.0, 6.98e-4, 5.67e-3, 8.89e-6, 77.0),
+        limit: "",
+        upsets: Some((8_000, |world, client, count| {
+            if count == 1 {
+                world.warm(client, 1e-5);
+            }
+        })),
+        world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1"),
+    },
+    Scenario {
+        name: "intermittent",
+        length: 20_000,
+        settle: 5_000,
+        converged_below: 1e-3,
+        chronyd: figures(131.0, 2.87e-4, 6.82e-4, 7.59e-7, 58.0),
+        limit: "",
+        upsets: Some((600, |world, client, count| match count % 6 {
+            1 => world.cut(0, client),
+            0 => world.heal(0, client),
+            _ => {}
+        })),
+        world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1"),
     },
 ];
 
@@ -214,7 +299,16 @@ impl Scenario {
     /// One run.
     pub(crate) fn run(&self, seed: u8) -> Figures {
         let (mut world, client) = (self.world)(World::new(seed));
-        let errors = world.errors(client, self.length);
+        let mut errors = Vec::new();
+        for second in 0..self.length {
+            if let Some((every, upset)) = self.upsets
+                && second > 0
+                && second % every == 0
+            {
+                upset(&mut world, client, second / every);
+            }
+            errors.extend(world.errors(client, 1));
+        }
         let settled = &errors[self.settle as usize..];
         let rates: Vec<f64> = settled.windows(2).map(|pair| pair[1] - pair[0]).collect();
         Figures {

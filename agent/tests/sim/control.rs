@@ -15,7 +15,7 @@ fn one(node: usize) -> Address {
 }
 
 /// What chronyc sends for `add server NAME` or `add pool NAME` with `iburst`.
-fn add(kind: u32, name: &str) -> AddSource {
+pub(crate) fn add(kind: u32, name: &str) -> AddSource {
     AddSource {
         kind,
         name: Name::new(name).unwrap(),

@@ -111,6 +111,11 @@ impl Kernel {
         self.stepped as f64 / 1e9 + self.gained
     }
 
+    /// The oscillator runs faster from now on: its temperature has changed.
+    pub(crate) fn warm(&mut self, by: f64) {
+        self.oscillator += by;
+    }
+
     pub(crate) fn step(&mut self, by: Seconds) {
         self.stepped += by.nanos();
     }

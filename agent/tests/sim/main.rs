@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accuracy;
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod chance;
 #[cfg(test)]
 mod control;
@@ -20,6 +22,10 @@ mod names;
 mod network;
 #[cfg(test)]
 mod node;
+#[cfg(test)]
+mod oddity;
+#[cfg(test)]
+mod talks;
 #[cfg(test)]
 mod upsets;
 #[cfg(test)]

@@ -154,3 +154,35 @@ fn a_server_without_time_of_its_own_is_replaced() {
         world.log(client)
     );
 }
+
+#[test]
+fn a_pool_that_wants_more_than_one_answer_holds_is_full_after_the_next_answers() {
+    let mut world = World::new(108);
+    for _ in 0..6 {
+        world.add(Machine::PERFECT, TRUE_TIME);
+    }
+    world.name("pool.example", &[0, 1]);
+    let client = world.add(Machine::USUAL, "pool pool.example iburst maxsources 6");
+    world.run(30.0);
+    assert_eq!((world.activity(client).online, world.activity(client).unresolved), (2, 4));
+    world.name("pool.example", &[1, 2, 3]);
+    world.run(70.0);
+    assert_eq!((world.activity(client).online, world.activity(client).unresolved), (4, 2));
+    world.name("pool.example", &[4, 5, 0]);
+    world.run(140.0);
+    assert_eq!(world.asked(client), [0, 1, 2, 3, 4, 5].map(Some));
+    assert_eq!((world.activity(client).online, world.activity(client).unresolved), (6, 0));
+}
+
+#[test]
+fn a_name_that_gives_too_few_addresses_is_asked_for_less_and_less_often() {
+    let mut world = World::new(109);
+    world.add(Machine::PERFECT, TRUE_TIME);
+    world.name("pool.example", &[0]);
+    let client = world.add(Machine::USUAL, "pool pool.example iburst");
+    world.run(86_400.0);
+    assert_eq!((world.activity(client).online, world.activity(client).unresolved), (1, 3));
+    // 64 s, 128 s, ... one hour: about six lookups before they are an hour apart.
+    let lookups = world.oddities.lookups(client);
+    assert!((24..=32).contains(&lookups), "{lookups}");
+}

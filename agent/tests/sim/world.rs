@@ -20,6 +20,7 @@ use crate::chance::Chance;
 use crate::kernel::Kernel;
 use crate::link::Link;
 use crate::node::{Machine, Node};
+use crate::oddity::Oddities;
 
 /// 2026-01-01, when a world begins unless its story says otherwise.
 pub(crate) const START: i64 = 1_767_225_600;
@@ -61,6 +62,7 @@ pub(crate) struct World {
     sequence: u64,
     names: BTreeMap<String, Vec<IpAddr>>,
     liars: BTreeMap<usize, fn(&mut [u8])>,
+    pub(crate) oddities: Oddities,
 }
 
 impl World {
@@ -80,6 +82,7 @@ impl World {
             sequence: 0,
             names: BTreeMap::new(),
             liars: BTreeMap::new(),
+            oddities: Oddities::default(),
         }
     }
 
@@ -255,6 +258,12 @@ impl World {
         self.nodes[node].kernel.step(Seconds(seconds));
     }
 
+    /// The node's oscillator suddenly runs faster.
+    pub(crate) fn warm(&mut self, node: usize, by: f64) {
+        self.advance(node);
+        self.nodes[node].kernel.warm(by);
+    }
+
     /// The machine sleeps: its monotonic clock stands still, and what is sent to it is lost.
     pub(crate) fn suspend(&mut self, node: usize, seconds: f64) {
         self.advance(node);
@@ -393,13 +402,14 @@ impl World {
                 let mut answer = [0; LONGEST_ANSWER];
                 let source = SocketAddr::new(address(from), 40_000);
                 let length = self.nodes[to].engine.handle_request(moment, source, stamp, &bytes, &mut answer);
-                if let (Some(lie), Some(length)) = (self.liars.get(&to), length) {
-                    lie(&mut answer[..length]);
-                }
                 if let Some(length) = length {
-                    let reply =
-                        Event::Reply { from: to, to: from, exchange, bytes: answer[..length].to_vec() };
-                    self.transmit(to, from, reply);
+                    let answer = &mut answer[..length];
+                    let late = self.oddities.answer(to, &bytes, answer, moment.wall, &mut self.chance);
+                    if let Some(lie) = self.liars.get(&to) {
+                        lie(answer);
+                    }
+                    let reply = Event::Reply { from: to, to: from, exchange, bytes: answer.to_vec() };
+                    self.transmit(to, from, late, &reply);
                 }
             }
             Event::Reply { from, to, exchange, bytes } if !self.sleeps(to) => {
@@ -426,13 +436,13 @@ impl World {
         }
     }
 
-    fn transmit(&mut self, from: usize, to: usize, event: Event) {
+    fn transmit(&mut self, from: usize, to: usize, late: f64, event: &Event) {
         if self.is_cut(from, to) {
             return;
         }
         let link = self.links.get(&(from, to)).unwrap_or(&self.link);
         for delay in link.carry(&mut self.chance) {
-            self.push(self.now + (delay * 1e9) as i64, event.clone());
+            self.push(self.now + ((late + delay) * 1e9) as i64, event.clone());
         }
     }
 
@@ -459,15 +469,25 @@ impl World {
             Action::Send { exchange, to, bytes } => {
                 let moment = self.advance(index);
                 let node = &mut self.nodes[index];
+                if let Some(why) = self.oddities.why_not_sent(index) {
+                    node.engine.handle_send_failed(moment, exchange, why);
+                    return;
+                }
                 node.sent += 1;
                 node.engine.handle_sent(exchange, Stamp { wall: moment.wall, by: StampedBy::Kernel });
+                if let Some(why) = node_of(to.ip()).and_then(|to| self.oddities.why_not_taken(to)) {
+                    node.engine.handle_send_failed(moment, exchange, why);
+                    return;
+                }
+                self.oddities.note_request(index, moment, &bytes);
                 if let Some(to) = node_of(to.ip()).filter(|to| *to < self.nodes.len()) {
                     let exchange = exchange.0;
-                    self.transmit(index, to, Event::Request { from: index, to, exchange, bytes });
+                    self.transmit(index, to, 0.0, &Event::Request { from: index, to, exchange, bytes });
                 }
             }
             Action::Correct(correction) => self.correct(index, correction),
             Action::Resolve { lookup, name, .. } => {
+                self.oddities.note_lookup(index);
                 let moment = self.advance(index);
                 let result = self.names.get(&name).cloned().ok_or_else(|| "no such name".to_owned());
                 self.nodes[index].engine.handle_resolved(moment, lookup, result);

@@ -34,6 +34,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         draft.config.max_clock_error = Ppm(line.number("maxclockerror", "ppm", 0.0..=100_000.0)?);
         Ok(())
     }),
+    ("clockprecision", |draft, line| {
+        draft.config.clock_precision = Some(Seconds(line.number("clockprecision", "seconds", 1e-9..=1.0)?));
+        Ok(())
+    }),
     ("rtcsync", |draft, _| {
         draft.config.rtc_sync = true;
         Ok(())

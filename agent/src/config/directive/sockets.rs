@@ -23,6 +23,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     }),
     ("bindaddress", |draft, line| add_address(&mut draft.config.bind_addresses, line)),
     ("bindacqaddress", |draft, line| add_address(&mut draft.config.bind_acquisition_addresses, line)),
+    ("binddevice", |draft, line| set_device(&mut draft.config.device, line)),
+    ("bindacqdevice", |draft, line| set_device(&mut draft.config.acquisition_device, line)),
+    ("bindcmddevice", |draft, line| set_device(&mut draft.config.command_device, line)),
+    ("dscp", |draft, line| {
+        draft.config.dscp = line.integer("dscp", 0..=63)?;
+        Ok(())
+    }),
     ("bindcmdaddress", |draft, line| {
         let word = line.need("an address, a path, or / for no socket")?;
         if word.text == "/" {
@@ -35,6 +42,21 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
 ];
+
+/// The kernel takes no longer names (IFNAMSIZ, less the zero at the end).
+const LONGEST_DEVICE: usize = 15;
+
+fn set_device(device: &mut Option<String>, line: &mut Line<'_>) -> Result<(), Wrong> {
+    let word = line.need("the name of a network interface")?;
+    let name = word.text;
+    if name.len() > LONGEST_DEVICE || name.contains(['/', ':']) || matches!(name, "." | "..") {
+        return Err(word.wrong(format!(
+            "'{name}' cannot be the name of a network interface; 'ip link' lists those of this host"
+        )));
+    }
+    *device = Some(name.to_owned());
+    Ok(())
+}
 
 fn add_address(addresses: &mut Vec<IpAddr>, line: &mut Line<'_>) -> Result<(), Wrong> {
     let word = line.need("an address of this host")?;
