@@ -1,6 +1,7 @@
 //! The agent: the only place with system calls.
 
 mod args;
+mod built;
 mod clock;
 mod command_socket;
 mod config_file;

@@ -31,7 +31,7 @@ use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::resolver::{Resolver, Way};
 use crate::signals::Signals;
-use crate::{WRONG_INPUT, complain, drift_file, print, running};
+use crate::{WRONG_INPUT, built, complain, drift_file, print, running};
 
 /// All sockets together: what a simulator's poll set takes, and plenty.
 const MOST_SOCKETS: usize = 20;
@@ -259,6 +259,7 @@ fn build(
         keys,
         seed,
         precision: clock.precision(),
+        built: built::built(),
     };
     let taken = listeners.len() + usize::from(command_socket.is_some());
     let daemon = Daemon {

@@ -12,7 +12,7 @@ use crate::oscillator::Oscillator;
 use crate::packet::{Header, Mode, Packet, RefId, Trailer};
 use crate::regression::SlopePrior;
 use crate::report::Leap;
-use crate::time::Seconds;
+use crate::time::{Seconds, Wall};
 
 /// A datagram at an exchange's socket.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,8 @@ pub struct Context<'a> {
     pub own_port: u16,
     /// What replies may be signed with.
     pub keys: &'a Keys,
+    /// No source that is right says an earlier time.
+    pub built: Wall,
 }
 
 /// What the last reply that passed the header tests said, for chronyc's `ntpdata`.
@@ -111,7 +113,7 @@ impl Association {
             sent_by: instants.sent.by,
             received_by: instants.received.by,
         });
-        let result = check_source(&header).and_then(|()| {
+        let result = check_source(&header, instants.source_sent, context.built).and_then(|()| {
             self.reach |= 1;
             self.counters.valid = self.counters.valid.wrapping_add(1);
             if is_loop(&header, self.address, arrival.local, context.own_port) {
@@ -173,9 +175,12 @@ impl Association {
     }
 }
 
-fn check_source(header: &Header) -> Result<(), Rejection> {
+fn check_source(header: &Header, sent: Wall, built: Wall) -> Result<(), Rejection> {
     if header.leap == Leap::NotSynchronised || header.stratum == 0 || header.stratum >= 16 {
         return Err(Rejection::Unsynchronised);
+    }
+    if sent < built {
+        return Err(Rejection::BeforeBuild);
     }
     let distance = header.root_delay.seconds() / 2.0 + header.root_dispersion.seconds();
     if distance >= MAX_ROOT_DISTANCE { Err(Rejection::BadHeader) } else { Ok(()) }

@@ -139,7 +139,8 @@ fn command(desk: &mut impl Desk, request: Request) -> Status {
         Request::AddSource(source) => add_source(desk, &source),
         Request::DeleteSource(address) => desk.delete_source(address),
         Request::Local2(local) => desk.set_local(local_of(&local)),
-        Request::Local3(Local3 { basic, .. }) => desk.set_local(local_of(&basic)),
+        Request::Local3(Local3 { basic, activate, wait_synced, wait_unsynced }) => desk
+            .set_local(local_of(&basic).map(|local| Local { activate, wait_synced, wait_unsynced, ..local })),
         Request::ModifyMaxUpdateSkew(skew) => desk.set_max_update_skew(skew),
         Request::ReselectDistance(distance) => desk.set_reselect_distance(distance),
         Request::OnOffline => desk.switch_by_reachability(),
@@ -258,12 +259,12 @@ fn subnet_of(network: Network) -> Option<Subnet> {
     }
 }
 
-/// The waits and the activation distance of newer versions are not known to [`Local`]: they are left out.
 fn local_of(local: &Local2) -> Option<Local> {
     (local.enable != 0).then(|| Local {
         stratum: local.stratum.clamp(1, 15) as u8,
         distance: local.distance,
         orphan: local.orphan != 0,
+        ..Local::default()
     })
 }
 

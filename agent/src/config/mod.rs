@@ -298,7 +298,7 @@ impl std::fmt::Display for Family {
     }
 }
 
-/// `local stratum N distance D orphan`.
+/// `local stratum N distance D activate A waitsynced W waitunsynced V orphan`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Local {
     /// Stratum that is served (1 to 15, default 10).
@@ -307,11 +307,24 @@ pub struct Local {
     pub distance: Seconds,
     /// Take part in electing one server among those with the same stratum.
     pub orphan: bool,
+    /// Not before the root distance was below this once; 0 = also when no source was ever followed.
+    pub activate: Seconds,
+    /// Not sooner than this after the last clock update.
+    pub wait_synced: Seconds,
+    /// Not sooner than this after the start, as long as no source was followed.
+    pub wait_unsynced: Seconds,
 }
 
 impl Default for Local {
     fn default() -> Self {
-        Self { stratum: 10, distance: Seconds(1.0), orphan: false }
+        Self {
+            stratum: 10,
+            distance: Seconds(1.0),
+            orphan: false,
+            activate: Seconds::ZERO,
+            wait_synced: Seconds::ZERO,
+            wait_unsynced: Seconds::ZERO,
+        }
     }
 }
 

@@ -82,9 +82,19 @@ fn open_commands() -> impl Strategy<Value = Vec<OpenCommand>> {
 }
 
 prop_compose! {
+    fn local()(
+        (stratum, distance, orphan) in (1..=15_u8, 0.0..=1e6_f64, any::<bool>()),
+        waits in prop::array::uniform3(prop_oneof![Just(0.0), 0.0..=1e6_f64]),
+    ) -> Local {
+        let [activate, wait_synced, wait_unsynced] = waits.map(Seconds);
+        Local { stratum, distance: Seconds(distance), orphan, activate, wait_synced, wait_unsynced }
+    }
+}
+
+prop_compose! {
     fn thinking()(
         upstreams in prop::collection::vec(upstream(), 0..4),
-        local in prop::option::of((1..=15_u8, 0.0..=1e6_f64, any::<bool>())),
+        local in prop::option::of(local()),
         (distance, jitter, sources, reselect, weight) in
             (1e-6..=1e6_f64, 1e-6..=1e6_f64, 1..=1000_u32, 0.0..=1e6_f64, 0.0..=1e6_f64),
         (slew, ratio, skew, error, rtc_sync) in
@@ -94,7 +104,7 @@ prop_compose! {
     ) -> Config {
         Config {
             upstreams,
-            local: local.map(|(stratum, distance, orphan)| Local { stratum, distance: Seconds(distance), orphan }),
+            local,
             max_distance: Seconds(distance), max_jitter: Seconds(jitter), min_sources: sources,
             reselect_distance: Seconds(reselect), stratum_weight: Seconds(weight),
             make_step: make_step.map(|(threshold, limit)| MakeStep { threshold: Seconds(threshold), limit }),

@@ -7,6 +7,7 @@ use super::{
     AccessRule, ClientLog, CommandSocket, Config, Family, LeapMode, Local, MakeStep, MaxChange, OpenCommand,
     Subnet, Upstream, UpstreamKind,
 };
+use crate::time::Seconds;
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,9 +27,8 @@ impl fmt::Display for Config {
                 writeln!(f, "{}{rule}", if rule.allow { allow } else { deny })?;
             }
         }
-        if let Some(Local { stratum, distance, orphan }) = self.local {
-            let orphan = if orphan { " orphan" } else { "" };
-            writeln!(f, "local stratum {stratum} distance {}{orphan}", distance.0)?;
+        if let Some(local) = self.local {
+            writeln!(f, "local{local}")?;
         }
         for (name, value, usual) in [
             ("maxdistance", self.max_distance.0, usual.max_distance.0),
@@ -160,6 +160,26 @@ impl fmt::Display for Upstream {
         }
         if let Some(key) = self.key {
             write!(f, " key {key}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The words after `local`, with the blank before them.
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " stratum {} distance {}", self.stratum, self.distance.0)?;
+        if self.orphan {
+            write!(f, " orphan")?;
+        }
+        for (name, value) in [
+            ("activate", self.activate),
+            ("waitsynced", self.wait_synced),
+            ("waitunsynced", self.wait_unsynced),
+        ] {
+            if value != Seconds::ZERO {
+                write!(f, " {name} {}", value.0)?;
+            }
         }
         Ok(())
     }

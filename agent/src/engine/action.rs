@@ -6,7 +6,7 @@ use crate::association::ExchangeId;
 use crate::config::{Config, Family};
 use crate::keys::Keys;
 use crate::report::{ClockControl, Leap};
-use crate::time::{Ppm, Seconds};
+use crate::time::{Ppm, Seconds, Wall};
 
 /// What an engine starts from.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Setup {
     pub seed: [u8; 32],
     /// Precision of the machine's clock reading, log2 seconds (RFC 5905, e.g. -25).
     pub precision: i8,
+    /// When the agent was built: a clock that says an earlier time is wrong, whoever's it is.
+    pub built: Wall,
 }
 
 /// What a drift file holds.

@@ -23,6 +23,7 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
 use self::leaping::Leaping;
+use self::local::Standby;
 use self::model::Model;
 use self::names::Name;
 pub use self::serving::LONGEST_ANSWER;
@@ -44,13 +45,14 @@ use crate::reference::Reference;
 use crate::regression::SlopePrior;
 use crate::report::ClockControl;
 use crate::select::Verdict;
-use crate::time::{Moment, Mono, Ppm, Seconds};
+use crate::time::{Moment, Mono, Ppm, Seconds, Wall};
 
 /// The engine. See the module's words for how it is driven.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
     family: Option<Family>,
+    built: Wall,
     control: ClockControl,
     precision: i8,
     luck: Luck,
@@ -65,7 +67,7 @@ pub struct Engine {
     /// Frequency correction that the kernel was last told, slewing included.
     wished: Ppm,
     leaping: Leaping,
-    local_refresh: Mono,
+    standby: Standby,
     next_drift: Mono,
     next_look: Mono,
     sources: Vec<Source>,
@@ -121,27 +123,31 @@ impl Source {
         match &self.association {
             None => "has no address yet",
             Some(association) if association.counters.received == 0 => "has not answered",
+            Some(association) if association.last_rejection == Some(Rejection::BeforeBuild) => {
+                "says a time before this agent was built"
+            }
             Some(_) => self.verdict.reason(),
         }
     }
 
-    /// The last reply said that the source itself is not synchronised.
+    /// The last reply said that the source itself is not synchronised, or a time that cannot be.
     fn is_unsynchronised(&self) -> bool {
         let rejection = self.association.as_ref().and_then(|association| association.last_rejection);
-        matches!(rejection, Some(Rejection::Unsynchronised))
+        matches!(rejection, Some(Rejection::Unsynchronised | Rejection::BeforeBuild))
     }
 }
 
 impl Engine {
     /// Starts; [`Engine::poll_action`] may already have something.
     pub fn new(setup: Setup, now: Moment) -> Self {
-        let Setup { config, family, control, kernel_frequency, drift, keys, seed, precision } = setup;
+        let Setup { config, family, control, kernel_frequency, drift, keys, seed, precision, built } = setup;
         // A clock that others steer is taken as it runs: what they do to it counts as its own error.
         let applied = if control == ClockControl::Steered { kernel_frequency } else { Ppm::ZERO };
         let mut luck = Luck::new(seed);
         let clients = ClientLog::new(config.client_log, luck.bits());
         let mut engine = Self {
             family,
+            built,
             control,
             precision,
             luck,
@@ -155,7 +161,7 @@ impl Engine {
             slew_until: None,
             wished: applied,
             leaping: Leaping::default(),
-            local_refresh: now.mono,
+            standby: Standby::default(),
             next_drift: now.mono + Seconds(60.0),
             next_look: now.mono,
             sources: Vec::new(),
@@ -286,6 +292,7 @@ impl Engine {
             precision: self.precision,
             own_port: self.config.port,
             keys: &self.keys.clone(),
+            built: self.built,
         };
         let Some((index, association)) = self.source_of(exchange) else { return };
         if association.address != from {

@@ -9,6 +9,8 @@ mod control;
 #[cfg(test)]
 mod era;
 #[cfg(test)]
+mod isolated;
+#[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod leaps;

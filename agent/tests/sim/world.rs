@@ -14,7 +14,7 @@ use timefleet_agent::keys;
 use timefleet_agent::leap_list::LeapList;
 use timefleet_agent::packet::{Header, Packet};
 use timefleet_agent::report::{ClockControl, Leap};
-use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds};
+use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds, Wall};
 
 use crate::chance::Chance;
 use crate::kernel::Kernel;
@@ -23,6 +23,8 @@ use crate::node::{Machine, Node};
 
 /// 2026-01-01, when a world begins unless its story says otherwise.
 pub(crate) const START: i64 = 1_767_225_600;
+/// 2025-01-01, when every agent of the world was built.
+const BUILT: i64 = 1_735_689_600;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -130,6 +132,7 @@ impl World {
             keys: keys::parse("keys", machine.keys).unwrap(),
             seed,
             precision: -25,
+            built: Wall(BUILT * 1_000_000_000),
         };
         let index = self.nodes.len();
         let start = self.start * 1_000_000_000;
