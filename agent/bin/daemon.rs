@@ -21,6 +21,7 @@ use crate::leap_file::LeapFile;
 use crate::listener::{Listener, Role};
 use crate::log::Log;
 use crate::resolver::Resolver;
+use crate::source_files::SourceFiles;
 
 /// Requests answered in a row before everything else gets its turn.
 const BATCH: usize = 64;
@@ -40,6 +41,7 @@ pub(crate) struct Daemon {
     pub(crate) exchanges: Exchanges,
     pub(crate) resolver: Resolver,
     pub(crate) inbox: Inbox,
+    pub(crate) source_files: SourceFiles,
     pub(crate) drift_file: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) leap_file: Option<LeapFile>,
@@ -156,8 +158,12 @@ impl Daemon {
                 let found = self.exchanges.has_route(to);
                 self.engine.handle_route(self.clock.now(), to, found);
             }
-            // There are no files of sources and no log files of its own: nothing to read, nothing to open.
-            Action::ReloadSources | Action::CycleLogs => {}
+            Action::ReloadSources => {
+                let lines = self.source_files.reload(self.log);
+                self.engine.handle_file_sources(self.clock.now(), lines);
+            }
+            // There are no log files of its own: nothing to open.
+            Action::CycleLogs => {}
             Action::Log { level, text } => self.log.write(level, &text),
             Action::GiveUp { reason } => self.past.gave_up = Some(reason),
         }

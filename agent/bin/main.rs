@@ -25,6 +25,7 @@ mod resolver;
 mod running;
 mod signals;
 mod socket;
+mod source_files;
 mod start;
 
 use std::io::Write;

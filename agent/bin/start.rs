@@ -31,6 +31,7 @@ use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::resolver::{Resolver, Way};
 use crate::signals::Signals;
+use crate::source_files::SourceFiles;
 use crate::{WRONG_INPUT, built, complain, drift_file, print, running};
 
 /// All sockets together: what a simulator's poll set takes, and plenty.
@@ -116,7 +117,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     for note in &loaded.notes {
         log.warning(&note.to_string());
     }
-    if options.once && loaded.config.upstreams.is_empty() {
+    if options.once && loaded.config.upstreams.is_empty() && loaded.file_sources.is_empty() {
         complain(&format!("{}: -q needs a 'server' or a 'pool' to ask", loaded.name));
         return ExitCode::from(WRONG_INPUT);
     }
@@ -179,7 +180,7 @@ fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<
     let signals = Signals::register().map_err(StartError::Signals)?;
     let loaded = if options.once { for_once(loaded) } else { for_restart(loaded, options.restart) };
     let mut traces = Traces { pid_file: claim(options, &loaded)?, run_dir: None };
-    let (mut daemon, control) = match build(options, &loaded.config, keys, log) {
+    let (mut daemon, control) = match build(options, &loaded, keys, log) {
         Ok(built) => built,
         Err(error) => {
             traces.remove(None, log);
@@ -218,7 +219,7 @@ fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<
 /// With `-q` every offset is stepped, every source is asked quickly, and nobody is served.
 fn for_once(mut loaded: Loaded) -> Loaded {
     loaded.config.make_step = Some(MakeStep { threshold: Seconds::ZERO, limit: None });
-    for upstream in &mut loaded.config.upstreams {
+    for upstream in loaded.config.upstreams.iter_mut().chain(&mut loaded.file_sources) {
         upstream.iburst = true;
     }
     loaded
@@ -232,10 +233,11 @@ fn for_restart(mut loaded: Loaded, is_restart: bool) -> Loaded {
 
 fn build(
     options: &Options,
-    config: &Config,
+    loaded: &Loaded,
     keys: Keys,
     log: Log,
 ) -> Result<(Daemon, ClockControl), StartError> {
+    let config = &loaded.config;
     let (clock, seed) = (Clock::new(), seed()?);
     let family = usable_family(options.family, log);
     let found = kernel_clock::open(options.leave_clock, config.rtc_sync);
@@ -262,7 +264,7 @@ fn build(
         built: built::built(),
     };
     let taken = listeners.len() + usize::from(command_socket.is_some());
-    let daemon = Daemon {
+    let mut daemon = Daemon {
         log,
         clock,
         engine: Engine::new(setup, clock.now()),
@@ -272,6 +274,7 @@ fn build(
         exchanges: Exchanges::new(config, MOST_SOCKETS - taken),
         resolver: Resolver::new(Way::of_this_build()),
         inbox: Inbox::new(),
+        source_files: SourceFiles::of(config),
         // A single correction has learned nothing about the frequency that is worth keeping.
         drift_file: drift_file.filter(|_| !options.once),
         key_file: config.key_file.clone(),
@@ -279,6 +282,7 @@ fn build(
         restore: options.once.then_some(found.frequency),
         past: Past::default(),
     };
+    daemon.engine.handle_file_sources(clock.now(), loaded.file_sources.clone());
     Ok((daemon, found.control))
 }
 

@@ -109,17 +109,28 @@ impl Agent {
         wait_for("the agent's end", || child.try_wait().unwrap())
     }
 
-    /// Asks for TRACKING over the Unix socket.
-    fn tracking(&self) -> Option<Tracking> {
+    /// Asks over the Unix socket.
+    fn ask(&self, request: &Request) -> Option<Reply> {
         let mine = self.path("question.sock");
         let socket = UnixDatagram::bind(&mine).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.send_to(&Request::Tracking.encode(7, 0), self.path("chronyd.sock")).ok()?;
+        socket.send_to(&request.encode(7, 0), self.path("chronyd.sock")).ok()?;
         let mut bytes = [0; 1024];
         let length = socket.recv(&mut bytes).unwrap();
         fs::remove_file(&mine).unwrap();
-        match ask::parse_reply(&Request::Tracking, 7, bytes.get(..length).unwrap()) {
-            Ok(Reply::Tracking(tracking)) => Some(tracking),
+        Some(ask::parse_reply(request, 7, bytes.get(..length).unwrap()).unwrap())
+    }
+
+    fn tracking(&self) -> Option<Tracking> {
+        match self.ask(&Request::Tracking)? {
+            Reply::Tracking(tracking) => Some(tracking),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn source_count(&self) -> u32 {
+        match self.ask(&Request::SourceCount) {
+            Some(Reply::SourceCount(count)) => count,
             other => panic!("{other:?}"),
         }
     }
@@ -200,6 +211,37 @@ fn hup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     });
     assert_eq!(after, Running { config_sha256: after.config_sha256.clone(), ..before });
     assert_eq!(agent.tracking().map(|tracking| tracking.stratum), Some(8));
+    agent.signal(Signal::SIGTERM);
+    assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
+fn files_of_sources_are_read_at_the_start_and_again_when_chronyc_says_so() {
+    let sources = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| fs::write(sources.path().join(name), text).unwrap();
+    file("a.sources", "server 127.1.1.1 offline\n");
+    let directive = format!("port 0\nserver 127.1.1.9 offline\nsourcedir {}", sources.path().display());
+    let mut agent = Agent::start(&directive);
+    assert_eq!(agent.source_count(), 2);
+    file("a.sources", "server 127.1.1.2 offline\nlocal stratum 1\n");
+    file("b.sources", "server 127.1.1.3 offline\npool a.invalid maxsources 2 offline\n");
+    assert_eq!(agent.source_count(), 2);
+    assert_eq!(agent.ask(&Request::ReloadSources), Some(Reply::Null));
+    wait_for("the files to be read", || (agent.source_count() == 5).then_some(()));
+    let wrong = format!(
+        "{}/a.sources:2:1: 'local' cannot stand in a file of sources; it takes 'server' and 'pool'\n",
+        sources.path().display()
+    );
+    assert!(agent.log().contains(&wrong), "{}", agent.log());
+    file("b.sources", "");
+    assert_eq!(agent.ask(&Request::ReloadSources), Some(Reply::Null));
+    wait_for("the files to be read", || (agent.source_count() == 2).then_some(()));
+
+    file("b.sources", "server 127.1.1.3 offline\n");
+    agent.signal(Signal::SIGHUP);
+    // While it starts again there is nobody to be asked.
+    wait_for("the second start", || (agent.log().matches("watching the time by").count() == 2).then_some(()));
+    assert_eq!(agent.source_count(), 3);
     agent.signal(Signal::SIGTERM);
     assert_eq!(agent.wait().code(), Some(0));
 }
