@@ -1,11 +1,12 @@
 //! One directive: its name, its words, and what they change in the configuration. A room for each topic.
 
 mod access;
-mod clock;
+pub(super) mod clock;
 mod files;
 pub(super) mod leap;
 mod local;
-mod selection;
+mod logs;
+pub(super) mod selection;
 mod sockets;
 mod sources;
 
@@ -19,12 +20,13 @@ type Directive = (&'static str, Read);
 type Read = fn(&mut Draft, &mut Line<'_>) -> Result<(), Wrong>;
 
 /// Every directive that is honoured, by topic.
-const TOPICS: [&[Directive]; 8] = [
+const TOPICS: [&[Directive]; 9] = [
     access::DIRECTIVES,
     clock::DIRECTIVES,
     files::DIRECTIVES,
     leap::DIRECTIVES,
     local::DIRECTIVES,
+    logs::DIRECTIVES,
     selection::DIRECTIVES,
     sockets::DIRECTIVES,
     sources::DIRECTIVES,

@@ -23,7 +23,9 @@ mod tests;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+pub use self::directive::clock::FallbackDrift;
 pub use self::directive::leap::{LeapMode, LeapSource};
+pub use self::directive::selection::AuthSelectMode;
 pub use self::draft::Place;
 pub use self::files::Files;
 pub use self::open_command::OpenCommand;
@@ -51,6 +53,10 @@ pub struct Config {
     pub reselect_distance: Seconds,
     /// `stratumweight`: distance added for each stratum.
     pub stratum_weight: Seconds,
+    /// `combinelimit`: sources up to this many times as distant as the selected one are combined with it.
+    pub combine_limit: f64,
+    /// `authselectmode`: what it means for a source to have no key.
+    pub auth_select_mode: AuthSelectMode,
     /// `makestep`: when to step instead of slewing.
     pub make_step: Option<MakeStep>,
     /// `maxchange`: give up rather than correct a larger offset.
@@ -63,6 +69,12 @@ pub struct Config {
     pub max_update_skew: Ppm,
     /// `maxclockerror`: how fast the clock may drift on its own beyond what was measured.
     pub max_clock_error: Ppm,
+    /// `maxdrift`: the oscillator is never taken to be more wrong than this.
+    pub max_drift: Ppm,
+    /// `fallbackdrift`.
+    pub fallback_drift: Option<FallbackDrift>,
+    /// `logchange`: errors of the clock above this are told.
+    pub log_change: Seconds,
     /// `leapsecmode`: what is done when a leap second comes.
     pub leap_mode: LeapMode,
     /// `leapseclist` or `leapsectz`: where leap seconds are known from besides the sources.
@@ -114,12 +126,17 @@ impl Default for Config {
             min_sources: 1,
             reselect_distance: Seconds(1e-4),
             stratum_weight: Seconds(1e-3),
+            combine_limit: 3.0,
+            auth_select_mode: AuthSelectMode::default(),
             make_step: None,
             max_change: None,
             max_slew_rate: Ppm(1e6 / 12.0),
             correction_time_ratio: 3.0,
             max_update_skew: Ppm(1000.0),
             max_clock_error: Ppm(1.0),
+            max_drift: Ppm(500_000.0),
+            fallback_drift: None,
+            log_change: Seconds(1.0),
             leap_mode: LeapMode::System,
             leap_source: None,
             rtc_sync: false,

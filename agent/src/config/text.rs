@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::{
-    AccessRule, ClientLog, CommandSocket, Config, Family, LeapMode, Local, MakeStep, MaxChange, OpenCommand,
-    Subnet, Upstream, UpstreamKind,
+    AccessRule, AuthSelectMode, ClientLog, CommandSocket, Config, FallbackDrift, Family, LeapMode, Local,
+    MakeStep, MaxChange, OpenCommand, Subnet, Upstream, UpstreamKind,
 };
 use crate::time::Seconds;
 
@@ -40,6 +40,9 @@ impl fmt::Display for Config {
             ("corrtimeratio", self.correction_time_ratio, usual.correction_time_ratio),
             ("maxupdateskew", self.max_update_skew.0, usual.max_update_skew.0),
             ("maxclockerror", self.max_clock_error.0, usual.max_clock_error.0),
+            ("maxdrift", self.max_drift.0, usual.max_drift.0),
+            ("combinelimit", self.combine_limit, usual.combine_limit),
+            ("logchange", self.log_change.0, usual.log_change.0),
             ("port", f64::from(self.port), f64::from(usual.port)),
             ("cmdport", f64::from(self.command_port), f64::from(usual.command_port)),
         ] {
@@ -58,6 +61,12 @@ impl Config {
         }
         if let Some(MaxChange { offset, start, ignore }) = self.max_change {
             writeln!(f, "maxchange {} {start} {}", offset.0, unlimited(ignore))?;
+        }
+        if let Some(FallbackDrift { shortest, longest }) = self.fallback_drift {
+            writeln!(f, "fallbackdrift {shortest} {longest}")?;
+        }
+        if self.auth_select_mode != AuthSelectMode::default() {
+            writeln!(f, "authselectmode {}", self.auth_select_mode)?;
         }
         if self.leap_mode != LeapMode::default() {
             writeln!(f, "leapsecmode {}", self.leap_mode)?;

@@ -40,6 +40,13 @@ pub struct Drift {
     pub skew: Ppm,
 }
 
+impl Drift {
+    /// `maxdrift`.
+    pub(super) fn within(self, limit: Ppm) -> Self {
+        Self { frequency: Ppm(self.frequency.0.clamp(-limit.0.abs(), limit.0.abs())), ..self }
+    }
+}
+
 /// One name that is being looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LookupId(pub u64);

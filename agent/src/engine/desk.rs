@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::options::Options;
 use super::{Action, Engine, Level, Source, Transport};
 use crate::association::{Association, StampedBy};
 use crate::chronyc;
@@ -180,10 +181,7 @@ impl Desk for EngineDesk<'_> {
     fn select_data(&self, index: u32) -> Option<wire::SelectData> {
         let source = self.place(index)?;
         let upstream = &source.upstream;
-        let options = u16::from(upstream.no_select)
-            | (u16::from(upstream.prefer) << 1)
-            | (u16::from(upstream.trust) << 2)
-            | (u16::from(upstream.require) << 3);
+        let effective = self.engine.options(upstream, self.engine.kinds());
         let association = source.association.as_ref();
         let estimate = association.and_then(Association::estimate);
         let free = self.engine.oscillator.free(self.now.wall);
@@ -202,8 +200,8 @@ impl Desk for EngineDesk<'_> {
             state: source.verdict.letter() as u8,
             authenticated: u8::from(upstream.key.is_some()),
             leap: leap_bits(leap),
-            configured: options,
-            effective: options,
+            configured: Options::configured(upstream).bits(),
+            effective: effective.bits(),
             sample_age: age,
             score: 1.0,
             low: offset - distance,

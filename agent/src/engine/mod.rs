@@ -8,11 +8,13 @@ mod authentication;
 mod commands;
 mod desk;
 mod drift;
+mod fallback;
 mod judging;
 mod leaping;
 mod local;
 mod model;
 mod names;
+mod options;
 mod serving;
 mod sources;
 mod steering;
@@ -22,6 +24,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
+use self::fallback::Fallback;
 use self::leaping::Leaping;
 use self::local::Standby;
 use self::model::Model;
@@ -67,6 +70,7 @@ pub struct Engine {
     /// Frequency correction that the kernel was last told, slewing included.
     wished: Ppm,
     leaping: Leaping,
+    fallback: Fallback,
     standby: Standby,
     next_drift: Mono,
     next_look: Mono,
@@ -143,6 +147,7 @@ impl Engine {
         let Setup { config, family, control, kernel_frequency, drift, keys, seed, precision, built } = setup;
         // A clock that others steer is taken as it runs: what they do to it counts as its own error.
         let applied = if control == ClockControl::Steered { kernel_frequency } else { Ppm::ZERO };
+        let drift = drift.map(|drift| drift.within(config.max_drift));
         let mut luck = Luck::new(seed);
         let clients = ClientLog::new(config.client_log, luck.bits());
         let mut engine = Self {
@@ -161,6 +166,7 @@ impl Engine {
             slew_until: None,
             wished: applied,
             leaping: Leaping::default(),
+            fallback: Fallback::new(config.fallback_drift),
             standby: Standby::default(),
             next_drift: now.mono + Seconds(60.0),
             next_look: now.mono,
@@ -218,6 +224,7 @@ impl Engine {
         }
         self.begin(now);
         self.end_slew(now);
+        self.fall_back(now);
         self.refresh_reference(now);
         self.save_drift(now);
     }
@@ -353,7 +360,13 @@ impl Engine {
     /// When [`Engine::handle_timeout`] wants to be called; `None` = never.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let sources = self.sources.iter().filter_map(|source| source.association.as_ref()?.timeout());
-        let others = [self.next_lookup(), self.slew_until, self.next_refresh(), self.leaping.due()];
+        let others = [
+            self.next_lookup(),
+            self.slew_until,
+            self.next_refresh(),
+            self.leaping.due(),
+            self.fallback.due(),
+        ];
         let drift = self.drift().map(|_| self.next_drift);
         sources.chain(others.into_iter().flatten()).chain(drift).chain([self.next_look]).min()
     }

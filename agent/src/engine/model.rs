@@ -23,6 +23,12 @@ impl Model {
         self.offset + (at - self.at) * self.slope
     }
 
+    /// `maxdrift`: a steeper line is not believed.
+    pub(super) fn within(self, limit: Ppm) -> Self {
+        let limit = limit.ratio().abs();
+        Self { slope: self.slope.clamp(-limit, limit), ..self }
+    }
+
     /// The same slope through another point.
     pub(super) fn through(self, at: Free, offset: Seconds) -> Self {
         Self { at, offset, ..self }

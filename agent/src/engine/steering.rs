@@ -22,7 +22,6 @@ impl Engine {
     pub(super) fn steer(&mut self, now: Moment, decision: Decision) {
         match decision {
             Decision::Step(step) => {
-                self.log(Level::Warning, format!("system clock is wrong by {step}"));
                 if self.is_steered() {
                     self.slew_until = None;
                     self.correct(Some(step), Ppm::ZERO, now);
@@ -30,6 +29,13 @@ impl Engine {
             }
             Decision::Slew(slew) if self.is_steered() => self.start_slew(now, slew),
             _ => {}
+        }
+    }
+
+    /// `logchange`; a step is always worth a line.
+    pub(super) fn tell_change(&mut self, correction: Seconds, is_step: bool) {
+        if is_step || correction.abs() > self.config.log_change {
+            self.log(Level::Warning, format!("system clock is wrong by {correction}"));
         }
     }
 

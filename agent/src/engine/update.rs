@@ -51,7 +51,8 @@ impl Engine {
             }
             Decision::Step(_) | Decision::Slew(_) => {}
         }
-        self.model = Some(fresh);
+        self.model = Some(fresh.within(self.config.max_drift));
+        self.tell_change(correction, matches!(decision, Decision::Step(_)));
         self.note_update(now.mono, -surprise);
         self.reference = Reference::Source(SourceReference {
             address,

@@ -7,6 +7,8 @@ mod chance;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod discipline;
+#[cfg(test)]
 mod era;
 #[cfg(test)]
 mod isolated;
