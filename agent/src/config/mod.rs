@@ -43,6 +43,8 @@ pub struct Config {
     pub command_access: Vec<AccessRule>,
     /// `local`: serve time without a source.
     pub local: Option<Local>,
+    /// `manual`: times that a person enters are taken.
+    pub manual: bool,
     /// `maxdistance`: a source with a larger root distance is not selected.
     pub max_distance: Seconds,
     /// `maxjitter`: a source with a larger jitter is not selected.
@@ -121,6 +123,7 @@ impl Default for Config {
             access: Vec::new(),
             command_access: Vec::new(),
             local: None,
+            manual: false,
             max_distance: Seconds(3.0),
             max_jitter: Seconds(1.0),
             min_sources: 1,

@@ -94,7 +94,7 @@ prop_compose! {
 prop_compose! {
     fn thinking()(
         upstreams in prop::collection::vec(upstream(), 0..4),
-        local in prop::option::of(local()),
+        (local, manual) in (prop::option::of(local()), any::<bool>()),
         (distance, jitter, sources, reselect, weight) in
             (1e-6..=1e6_f64, 1e-6..=1e6_f64, 1..=1000_u32, 0.0..=1e6_f64, 0.0..=1e6_f64),
         (slew, ratio, skew, error, rtc_sync) in
@@ -107,7 +107,7 @@ prop_compose! {
     ) -> Config {
         Config {
             upstreams,
-            local,
+            local, manual,
             max_distance: Seconds(distance), max_jitter: Seconds(jitter), min_sources: sources,
             reselect_distance: Seconds(reselect), stratum_weight: Seconds(weight),
             make_step: make_step.map(|(threshold, limit)| MakeStep { threshold: Seconds(threshold), limit }),

@@ -30,6 +30,9 @@ impl fmt::Display for Config {
         if let Some(local) = self.local {
             writeln!(f, "local{local}")?;
         }
+        if self.manual {
+            writeln!(f, "manual")?;
+        }
         for (name, value, usual) in [
             ("maxdistance", self.max_distance.0, usual.max_distance.0),
             ("maxjitter", self.max_jitter.0, usual.max_jitter.0),

@@ -34,7 +34,6 @@ const REASONS: &[(&str, &str)] = &[
     ("logbanner", LOG_FILES),
     ("logdir", LOG_FILES),
     ("mailonchange", "it sends no mail; 'timefleet audit' watches the clock"),
-    ("manual", "time cannot be entered by hand; write 'local' on an isolated server"),
     ("maxntsconnections", NTS),
     ("nocerttimecheck", NTS),
     ("nosystemcert", NTS),

@@ -6,7 +6,7 @@ use super::options::Options;
 use super::{Action, Engine, Level, Source, Transport};
 use crate::association::{Association, StampedBy};
 use crate::chronyc;
-use crate::chronyc::desk::{Asker, Desk, SourceOption, Table};
+use crate::chronyc::desk::{Asker, Desk, Manual, SourceOption, Table};
 use crate::chronyc::wire::{self, Address};
 use crate::client_log::{Outcome, Service};
 use crate::config::{AccessRule, Local, MakeStep, OpenCommand};
@@ -434,6 +434,23 @@ impl Desk for EngineDesk<'_> {
     fn reload_sources(&mut self) -> wire::Status {
         self.engine.actions.push_back(Action::ReloadSources);
         wire::Status::Success
+    }
+
+    fn set_manual(&mut self, manual: Manual) -> wire::Status {
+        self.engine.set_manual(manual);
+        wire::Status::Success
+    }
+
+    fn set_time(&mut self, time: wire::Time) -> Result<wire::ManualTimestamp, wire::Status> {
+        self.engine.set_time(self.now, time)
+    }
+
+    fn manual_samples(&self) -> wire::ManualSamples {
+        self.engine.list_entries()
+    }
+
+    fn delete_manual_sample(&mut self, index: u32) -> wire::Status {
+        self.engine.delete_entry(self.now, index)
     }
 
     /// Without `dumpdir` there is nowhere to write to, and nothing to do: chronyd says the same.

@@ -12,6 +12,7 @@ mod fallback;
 mod judging;
 mod leaping;
 mod local;
+mod manual;
 mod model;
 mod names;
 mod options;
@@ -27,6 +28,7 @@ pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standi
 use self::fallback::Fallback;
 use self::leaping::Leaping;
 use self::local::Standby;
+use self::manual::Manual;
 use self::model::Model;
 use self::names::Name;
 pub use self::serving::LONGEST_ANSWER;
@@ -71,6 +73,7 @@ pub struct Engine {
     wished: Ppm,
     leaping: Leaping,
     fallback: Fallback,
+    manual: Manual,
     standby: Standby,
     next_drift: Mono,
     next_look: Mono,
@@ -167,6 +170,7 @@ impl Engine {
             wished: applied,
             leaping: Leaping::default(),
             fallback: Fallback::new(config.fallback_drift),
+            manual: Manual::new(config.manual),
             standby: Standby::default(),
             next_drift: now.mono + Seconds(60.0),
             next_look: now.mono,

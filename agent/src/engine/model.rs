@@ -23,6 +23,10 @@ impl Model {
         self.offset + (at - self.at) * self.slope
     }
 
+    pub(super) fn new(at: Free, offset: Seconds, slope: f64, skew: f64) -> Self {
+        Self { at, offset, slope, skew }
+    }
+
     /// `maxdrift`: a steeper line is not believed.
     pub(super) fn within(self, limit: Ppm) -> Self {
         let limit = limit.ratio().abs();

@@ -120,6 +120,7 @@ impl Engine {
         self.reference = Reference::Unsynchronised;
         self.selected = None;
         self.has_begun = false;
+        self.manual.forget();
         self.start_anew(now);
     }
 
@@ -136,6 +137,7 @@ impl Engine {
     /// Forgets offsets, keeps the frequency.
     fn start_anew(&mut self, now: Moment) {
         let applied = self.oscillator.applied();
+        self.manual.rebase(self.oscillator.free(now.wall), self.oscillator.lead(now.wall));
         self.oscillator = Oscillator::new(now, applied);
         let (free, lead) = (self.oscillator.free(now.wall), self.oscillator.lead(now.wall));
         self.model = self.model.map(|model| model.through(free, lead));

@@ -70,7 +70,7 @@ impl Engine {
 
     /// As long as each error is smaller than the one before, the clock is still settling and its mean is the last one:
     /// the 20 s that a clock was wrong at the start say nothing of how well it is kept.
-    fn note_update(&mut self, now: Mono, offset: Seconds) {
+    pub(super) fn note_update(&mut self, now: Mono, offset: Seconds) {
         let is_first = self.updates.last.is_none();
         self.updates.is_settled |= !is_first && offset.abs() > self.updates.rms_offset;
         self.updates.last_offset = offset;

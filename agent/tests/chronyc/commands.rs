@@ -172,6 +172,16 @@ pub(crate) const COMMANDS: &[Command] = &[
     closed("reset sources"),
     open_when("tracking", "Not synchronised"),
     open_when("tracking", "Leap status : Normal"),
+    // Manual time input, last: it makes the clock wrong until the source says better.
+    closed("manual on"),
+    closed("settime 12:00:00"),
+    open("manual list"),
+    refused("manual delete 9"),
+    closed("manual delete 0"),
+    refused("manual delete 0"),
+    closed("manual reset"),
+    closed("manual off"),
+    refused("settime 12:00:00"),
     // Commands of chrony's own tests.
     refused("dfreq 0"),
     refused("doffset 0"),

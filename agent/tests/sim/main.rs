@@ -19,6 +19,8 @@ mod leaps;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod network;

@@ -325,11 +325,7 @@ impl World {
 
     /// A command of chronyc's, and how it ended.
     pub(crate) fn order(&mut self, node: usize, request: &Request) -> wire::Status {
-        let moment = self.advance(node);
-        let bytes = request.encode(7, 0);
-        let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, &bytes).unwrap();
-        self.settle(node);
-        wire::ReplyHeader::take(&reply).unwrap().status
+        wire::ReplyHeader::take(&self.answer(node, request)).unwrap().status
     }
 
     /// The files of sources of a node say this.
@@ -346,11 +342,21 @@ impl World {
     }
 
     pub(crate) fn ask(&mut self, node: usize, request: &Request) -> Reply {
+        parse_reply(request, 7, &self.answer(node, request)).unwrap()
+    }
+
+    /// The datagram that answers chronyc.
+    pub(crate) fn answer(&mut self, node: usize, request: &Request) -> Vec<u8> {
         let moment = self.advance(node);
         let bytes = request.encode(7, 0);
         let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, &bytes).unwrap();
         self.settle(node);
-        parse_reply(request, 7, &reply).unwrap()
+        reply
+    }
+
+    /// The true time.
+    pub(crate) fn unix(&self) -> f64 {
+        self.start as f64 + self.now as f64 / 1e9
     }
 
     /// Throws bytes at the node: at its server's socket and at the socket of every exchange under way.

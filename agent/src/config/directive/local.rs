@@ -6,7 +6,13 @@ use crate::config::line::{Line, Wrong};
 use crate::config::{Local, suggestion};
 use crate::time::Seconds;
 
-pub(super) const DIRECTIVES: &[Directive] = &[("local", local)];
+pub(super) const DIRECTIVES: &[Directive] = &[
+    ("local", local),
+    ("manual", |draft, _| {
+        draft.config.manual = true;
+        Ok(())
+    }),
+];
 
 const OPTIONS: [&str; 6] = ["stratum", "distance", "orphan", "activate", "waitsynced", "waitunsynced"];
 
