@@ -21,11 +21,9 @@ const PRECISION_LIMIT: Seconds = Seconds(1e5);
 impl Engine {
     pub(super) fn steer(&mut self, now: Moment, decision: Decision) {
         match decision {
-            Decision::Step(step) => {
-                if self.is_steered() {
-                    self.slew_until = None;
-                    self.correct(Some(step), Ppm::ZERO, now);
-                }
+            Decision::Step(step) if self.is_steered() => {
+                self.slew_until = None;
+                self.correct(Some(step), Ppm::ZERO, now);
             }
             Decision::Slew(slew) if self.is_steered() => self.start_slew(now, slew),
             _ => {}
