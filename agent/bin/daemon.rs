@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use timefleet_agent::engine::{
     Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Stamp, StampedBy, Standing, Transport,
 };
+use timefleet_agent::record::Record;
 use timefleet_agent::time::{Moment, Mono, Ppm, Seconds};
 
 use crate::clock::Clock;
@@ -20,6 +21,7 @@ use crate::key_file;
 use crate::leap_file::LeapFile;
 use crate::listener::{Listener, Role};
 use crate::log::Log;
+use crate::log_files::LogFiles;
 use crate::resolver::Resolver;
 use crate::source_files::SourceFiles;
 
@@ -42,6 +44,7 @@ pub(crate) struct Daemon {
     pub(crate) resolver: Resolver,
     pub(crate) inbox: Inbox,
     pub(crate) source_files: SourceFiles,
+    pub(crate) log_files: Option<LogFiles>,
     pub(crate) drift_file: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) leap_file: Option<LeapFile>,
@@ -117,6 +120,7 @@ impl Daemon {
                 }
                 Action::SaveDrift(drift) => self.save_drift(drift),
                 Action::Log { level, text } => self.log.write(level, &text),
+                Action::Record(record) => self.write_record(&record),
                 Action::Send { .. }
                 | Action::Close { .. }
                 | Action::Resolve { .. }
@@ -162,8 +166,12 @@ impl Daemon {
                 let lines = self.source_files.reload(self.log);
                 self.engine.handle_file_sources(self.clock.now(), lines);
             }
-            // There are no log files of its own: nothing to open.
-            Action::CycleLogs => {}
+            Action::Record(record) => self.write_record(&record),
+            Action::CycleLogs => {
+                if let Some(files) = &mut self.log_files {
+                    files.cycle();
+                }
+            }
             Action::Log { level, text } => self.log.write(level, &text),
             Action::GiveUp { reason } => self.past.gave_up = Some(reason),
         }
@@ -203,6 +211,14 @@ impl Daemon {
                 self.engine.handle_keys(keys);
             }
             Err(error) => self.log.error(&format!("{error}\nkeeping the keys that were read before")),
+        }
+    }
+
+    fn write_record(&mut self, record: &Record) {
+        if let Some(files) = &mut self.log_files
+            && let Err(error) = files.write(record)
+        {
+            self.log.warning(&error.to_string());
         }
     }
 

@@ -18,6 +18,7 @@ mod key_file;
 mod leap_file;
 mod listener;
 mod log;
+mod log_files;
 mod lookup;
 mod paths;
 mod pid_file;

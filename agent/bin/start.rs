@@ -27,6 +27,7 @@ use crate::key_file::{self, KeysError};
 use crate::leap_file::LeapFile;
 use crate::listener::{self, ListenError};
 use crate::log::Log;
+use crate::log_files::LogFiles;
 use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::resolver::{Resolver, Way};
@@ -275,6 +276,7 @@ fn build(
         resolver: Resolver::new(Way::of_this_build()),
         inbox: Inbox::new(),
         source_files: SourceFiles::of(config),
+        log_files: if options.once { None } else { open_log_files(config, log)? },
         // A single correction has learned nothing about the frequency that is worth keeping.
         drift_file: drift_file.filter(|_| !options.once),
         key_file: config.key_file.clone(),
@@ -316,6 +318,18 @@ fn open_command_socket(config: &Config, log: Log) -> Result<Option<CommandSocket
         Ok(socket) => Ok(Some(socket)),
         Err(error) => {
             log.warning(&format!("{error}; running on without it"));
+            Ok(None)
+        }
+    }
+}
+
+/// The time is worth having without them.
+fn open_log_files(config: &Config, log: Log) -> Result<Option<LogFiles>, StartError> {
+    let Some(directory) = config.log_dir.as_deref().filter(|_| config.logs.is_any()) else { return Ok(None) };
+    match LogFiles::new(paths::expand(directory)?, config.log_banner) {
+        Ok(files) => Ok(Some(files)),
+        Err(error) => {
+            log.error(&error.to_string());
             Ok(None)
         }
     }

@@ -124,6 +124,11 @@ impl Association {
         deadline.or_else(|| self.is_polling().then_some(self.next_poll))
     }
 
+    /// How near the polling interval is to its next change: it doubles at 1.
+    pub fn poll_score(&self) -> f64 {
+        self.poll_score
+    }
+
     /// True when requests are sent: online, or in a burst.
     pub fn is_polling(&self) -> bool {
         self.online || self.burst.is_some()

@@ -22,6 +22,7 @@ pub mod leap_list;
 pub mod luck;
 pub mod oscillator;
 pub mod packet;
+pub mod record;
 pub mod reference;
 pub mod regression;
 pub mod report;

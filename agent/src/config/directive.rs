@@ -5,7 +5,7 @@ pub(super) mod clock;
 mod files;
 pub(super) mod leap;
 mod local;
-mod logs;
+pub(super) mod logs;
 pub(super) mod selection;
 mod sockets;
 mod sources;

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 pub use self::directive::clock::FallbackDrift;
 pub use self::directive::leap::{LeapMode, LeapSource};
+pub use self::directive::logs::Logs;
 pub use self::directive::selection::AuthSelectMode;
 pub use self::draft::Place;
 pub use self::files::Files;
@@ -75,6 +76,12 @@ pub struct Config {
     pub max_drift: Ppm,
     /// `fallbackdrift`.
     pub fallback_drift: Option<FallbackDrift>,
+    /// `log`: which records are written to files.
+    pub logs: Logs,
+    /// `logdir`: where; without it nowhere.
+    pub log_dir: Option<PathBuf>,
+    /// `logbanner`: the names of the columns stand above every so many lines; 0 = never.
+    pub log_banner: u32,
     /// `logchange`: errors of the clock above this are told.
     pub log_change: Seconds,
     /// `leapsecmode`: what is done when a leap second comes.
@@ -139,6 +146,9 @@ impl Default for Config {
             max_clock_error: Ppm(1.0),
             max_drift: Ppm(500_000.0),
             fallback_drift: None,
+            logs: Logs::default(),
+            log_dir: None,
+            log_banner: 32,
             log_change: Seconds(1.0),
             leap_mode: LeapMode::System,
             leap_source: None,

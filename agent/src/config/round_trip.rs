@@ -82,6 +82,13 @@ fn open_commands() -> impl Strategy<Value = Vec<OpenCommand>> {
 }
 
 prop_compose! {
+    fn logs()(wanted in prop::array::uniform5(any::<bool>())) -> Logs {
+        let [raw_measurements, measurements, statistics, tracking, selection] = wanted;
+        Logs { raw_measurements, measurements, statistics, tracking, selection }
+    }
+}
+
+prop_compose! {
     fn local()(
         (stratum, distance, orphan) in (1..=15_u8, 0.0..=1e6_f64, any::<bool>()),
         waits in prop::array::uniform3(prop_oneof![Just(0.0), 0.0..=1e6_f64]),
@@ -136,6 +143,7 @@ prop_compose! {
         (command_socket, drift_file, pid_file, client_log, open_commands) in
             (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
         key_file in prop::option::of(path()),
+        (logs, log_dir, log_banner) in (logs(), prop::option::of(path()), 0..=1_000_000_000_u32),
         source_dirs in prop::collection::vec(directories(), 0..3),
         (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
     ) -> Config {
@@ -154,6 +162,7 @@ prop_compose! {
             client_log,
             open_commands,
             key_file,
+            logs, log_dir, log_banner,
             source_dirs,
             min_samples,
             max_samples,

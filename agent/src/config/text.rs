@@ -45,6 +45,7 @@ impl fmt::Display for Config {
             ("maxclockerror", self.max_clock_error.0, usual.max_clock_error.0),
             ("maxdrift", self.max_drift.0, usual.max_drift.0),
             ("combinelimit", self.combine_limit, usual.combine_limit),
+            ("logbanner", f64::from(self.log_banner), f64::from(usual.log_banner)),
             ("logchange", self.log_change.0, usual.log_change.0),
             ("port", f64::from(self.port), f64::from(usual.port)),
             ("cmdport", f64::from(self.command_port), f64::from(usual.command_port)),
@@ -104,9 +105,15 @@ impl Config {
         for directories in &self.source_dirs {
             writeln!(f, "sourcedir {}", directories.join(" "))?;
         }
-        for (name, path) in
-            [("driftfile", &self.drift_file), ("pidfile", &self.pid_file), ("keyfile", &self.key_file)]
-        {
+        if self.logs.is_any() {
+            writeln!(f, "log{}", self.logs)?;
+        }
+        for (name, path) in [
+            ("logdir", &self.log_dir),
+            ("driftfile", &self.drift_file),
+            ("pidfile", &self.pid_file),
+            ("keyfile", &self.key_file),
+        ] {
             if let Some(path) = path {
                 writeln!(f, "{name} {}", path.display())?;
             }

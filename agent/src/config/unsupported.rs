@@ -8,8 +8,6 @@ pub(super) fn reason(directive: &str) -> Option<&'static str> {
 
 const DEVICES: &str = "sockets are bound to addresses, not to interfaces";
 const HARDWARE_TIMESTAMPS: &str = "only the kernel's timestamps are used";
-const LOG_FILES: &str =
-    "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
 const NTS: &str = "NTS is not implemented";
 const PTP: &str = "NTP over PTP is not implemented";
 const RATES: &str = "replies are not rate-limited; narrow 'allow' instead";
@@ -30,9 +28,6 @@ const REASONS: &[(&str, &str)] = &[
     ("hwtstimeout", HARDWARE_TIMESTAMPS),
     ("initstepslew", "it is deprecated; write 'makestep' and 'server … iburst'"),
     ("lock_all", UNIT),
-    ("log", LOG_FILES),
-    ("logbanner", LOG_FILES),
-    ("logdir", LOG_FILES),
     ("mailonchange", "it sends no mail; 'timefleet audit' watches the clock"),
     ("maxntsconnections", NTS),
     ("nocerttimecheck", NTS),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::association::ExchangeId;
 use crate::config::{Config, Family};
 use crate::keys::Keys;
+use crate::record::Record;
 use crate::report::{ClockControl, Leap};
 use crate::time::{Ppm, Seconds, Wall};
 
@@ -98,6 +99,8 @@ pub enum Action {
     },
     /// Read the files of sources (`sourcedir`) again, answer with [`super::Engine::handle_file_sources`].
     ReloadSources,
+    /// Append a line to a log file.
+    Record(Record),
     /// Open the log files anew: somebody has moved them away.
     CycleLogs,
     /// Write the drift file.

@@ -83,6 +83,7 @@ impl Engine {
         self.selected = selection.best.and_then(source_of);
         self.combined =
             selection.combined.iter().filter_map(|(p, weight)| Some((source_of(*p)?, *weight))).collect();
+        self.record_selection(now);
         let tried = |source: &Source| source.association.as_ref().is_some_and(|a| a.counters.sent > TRIED);
         let is_news = self.selected.is_some() || self.announced.is_some() || self.sources.iter().all(tried);
         if is_news && self.announced != Some(self.selected) {
@@ -107,6 +108,7 @@ impl Engine {
 
     /// A source gave a new sample: judge, and let the clock follow if the sample was the selected source's.
     pub(super) fn take_sample(&mut self, now: Moment, index: usize) {
+        self.record_statistics(now, index);
         self.reselect(now);
         if self.has_begun && self.selected == Some(index) {
             self.update_clock(now, index);

@@ -145,6 +145,7 @@ impl Engine {
             }
             Decision::Step(_) | Decision::Slew(_) => {}
         }
+        let outset = self.outset(now);
         let slope_before = self.model.map_or(self.prior.mean, |model| model.slope);
         let (slope, skew) = if Ppm::from_ratio(line.slope).abs() <= MOST_DRIFT {
             (line.slope, line.slope_variance.sqrt())
@@ -155,6 +156,7 @@ impl Engine {
         self.model = Some(model);
         self.note_update(now.mono, -surprise);
         self.tell_change(correction, matches!(decision, Decision::Step(_)));
+        self.record_entry(now, outset);
         self.steer(now, decision);
         Some(Ppm::from_ratio(slope_before - model.slope))
     }

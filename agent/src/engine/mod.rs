@@ -16,6 +16,7 @@ mod manual;
 mod model;
 mod names;
 mod options;
+mod records;
 mod serving;
 mod sources;
 mod steering;
@@ -31,6 +32,7 @@ use self::local::Standby;
 use self::manual::Manual;
 use self::model::Model;
 use self::names::Name;
+use self::records::Records;
 pub use self::serving::LONGEST_ANSWER;
 use self::serving::Served;
 use self::sources::LineId;
@@ -74,6 +76,7 @@ pub struct Engine {
     leaping: Leaping,
     fallback: Fallback,
     manual: Manual,
+    records: Records,
     standby: Standby,
     next_drift: Mono,
     next_look: Mono,
@@ -171,6 +174,7 @@ impl Engine {
             leaping: Leaping::default(),
             fallback: Fallback::new(config.fallback_drift),
             manual: Manual::new(config.manual),
+            records: Records::new(config.logs),
             standby: Standby::default(),
             next_drift: now.mono + Seconds(60.0),
             next_look: now.mono,
@@ -229,6 +233,7 @@ impl Engine {
         self.begin(now);
         self.end_slew(now);
         self.fall_back(now);
+        self.record_loss(now);
         self.refresh_reference(now);
         self.save_drift(now);
     }
@@ -319,6 +324,7 @@ impl Engine {
         if association.exchange() != Some(exchange) {
             self.actions.push_back(Action::Close { exchange });
         }
+        self.record_measurement(now, index, result.err(), bytes);
         match result {
             Ok(Taken::Sample) => self.take_sample(now, index),
             Err(rejection) => {

@@ -51,6 +51,7 @@ impl Engine {
             }
             Decision::Step(_) | Decision::Slew(_) => {}
         }
+        let outset = self.outset(now);
         self.model = Some(fresh.within(self.config.max_drift));
         self.tell_change(correction, matches!(decision, Decision::Step(_)));
         self.note_update(now.mono, -surprise);
@@ -65,6 +66,7 @@ impl Engine {
             dispersion_rate: fresh.skew + self.config.max_clock_error.ratio(),
         });
         self.watch_leap(now);
+        self.record_update(now, outset);
         self.steer(now, decision);
     }
 

@@ -27,6 +27,8 @@ mod network;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod records;
+#[cfg(test)]
 mod upsets;
 #[cfg(test)]
 mod world;

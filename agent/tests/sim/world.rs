@@ -13,6 +13,7 @@ use timefleet_agent::engine::{
 use timefleet_agent::keys;
 use timefleet_agent::leap_list::LeapList;
 use timefleet_agent::packet::{Header, Packet};
+use timefleet_agent::record::LogFile;
 use timefleet_agent::report::{ClockControl, Leap};
 use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds, Wall};
 
@@ -148,6 +149,7 @@ impl World {
             sent: 0,
             saved: None,
             log: Vec::new(),
+            records: Vec::new(),
             gave_up: false,
         });
         if knows_leaps {
@@ -232,7 +234,13 @@ impl World {
             .collect()
     }
 
-    /// The same with what only `-d` shows.
+    /// The lines of one of the node's log files.
+    pub(crate) fn log_file(&self, node: usize, file: LogFile) -> Vec<String> {
+        let records = self.nodes[node].records.iter().filter(|record| record.file() == file);
+        records.map(ToString::to_string).collect()
+    }
+
+    /// The messages with what only `-d` shows.
     pub(crate) fn whole_log(&self, node: usize) -> Vec<String> {
         self.nodes[node].log.iter().map(|(_, text)| text.clone()).collect()
     }
@@ -483,6 +491,7 @@ impl World {
             }
             Action::SaveDrift(drift) => self.nodes[index].saved = Some(drift),
             Action::Log { level, text } => self.nodes[index].log.push((level, text)),
+            Action::Record(record) => self.nodes[index].records.push(record),
             Action::Close { .. } | Action::ReadKeys | Action::ReloadSources | Action::CycleLogs => {}
             Action::GiveUp { reason } => {
                 self.nodes[index].log.push((Level::Error, reason));

@@ -65,7 +65,7 @@ fn directories(line: &mut Line<'_>) -> Result<Vec<String>, Wrong> {
     Ok(directories)
 }
 
-fn directory(word: Word<'_>) -> Result<String, Wrong> {
+pub(super) fn directory(word: Word<'_>) -> Result<String, Wrong> {
     let text = word.text;
     if text.starts_with('/') || text.starts_with("~/") {
         Ok(text.to_owned())
