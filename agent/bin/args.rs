@@ -108,7 +108,6 @@ impl Options {
                 self.priority.is_some_and(|priority| priority > 0),
                 "-P: the priority is not changed; set it in its systemd unit",
             ),
-            (self.reload_dumps, "-r: sample histories are not kept over restarts; only the drift file is"),
         ];
         wishes.into_iter().find(|(is_wished, _)| *is_wished).map(|(_, why)| why)
     }

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::command_socket::CommandSocket;
 use crate::datagram::{self, Inbox, Queue};
 use crate::drift_file;
+use crate::dump_files;
 use crate::exchange::{Exchanges, Outgoing};
 use crate::kernel_clock::KernelClock;
 use crate::key_file;
@@ -47,6 +48,7 @@ pub(crate) struct Daemon {
     pub(crate) log_files: Option<LogFiles>,
     pub(crate) drift_file: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) dump_dir: Option<PathBuf>,
     pub(crate) leap_file: Option<LeapFile>,
     /// What the clock's frequency goes back to at the end: one correction is no reason to change it.
     pub(crate) restore: Option<Ppm>,
@@ -121,6 +123,7 @@ impl Daemon {
                 Action::SaveDrift(drift) => self.save_drift(drift),
                 Action::Log { level, text } => self.log.write(level, &text),
                 Action::Record(record) => self.write_record(&record),
+                Action::Dump => self.write_dumps(),
                 Action::Send { .. }
                 | Action::Close { .. }
                 | Action::Resolve { .. }
@@ -167,6 +170,7 @@ impl Daemon {
                 self.engine.handle_file_sources(self.clock.now(), lines);
             }
             Action::Record(record) => self.write_record(&record),
+            Action::Dump => self.write_dumps(),
             Action::CycleLogs => {
                 if let Some(files) = &mut self.log_files {
                     files.cycle();
@@ -219,6 +223,34 @@ impl Daemon {
             && let Err(error) = files.write(record)
         {
             self.log.warning(&error.to_string());
+        }
+    }
+
+    fn write_dumps(&mut self) {
+        let dumps = self.engine.dumps(self.clock.now(), dump_files::uptime());
+        if let Some(directory) = &self.dump_dir
+            && let Err(error) = dump_files::write(directory, dumps)
+        {
+            self.log.warning(&error.to_string());
+        }
+    }
+
+    /// Takes up what earlier runs left, if that is wanted; it is removed in any case.
+    pub(crate) fn take_dumps(&mut self, is_wanted: bool) {
+        let Some(directory) = &self.dump_dir else { return };
+        for found in dump_files::take(directory, is_wanted) {
+            match found {
+                Err(error) => self.log.warning(&error.to_string()),
+                Ok(dump) => {
+                    let result = self.engine.handle_dump(self.clock.now(), dump_files::uptime(), &dump);
+                    self.log.info(&match result {
+                        Ok(count) => format!("{}: took up {count} samples of the last run", dump.address),
+                        Err(why) => {
+                            format!("{}: the samples of the last run are not used: {why}", dump.address)
+                        }
+                    });
+                }
+            }
         }
     }
 

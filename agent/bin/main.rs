@@ -8,6 +8,7 @@ mod config_file;
 mod daemon;
 mod datagram;
 mod drift_file;
+mod dump_files;
 mod exchange;
 mod file_system;
 mod files;

@@ -280,10 +280,12 @@ fn build(
         // A single correction has learned nothing about the frequency that is worth keeping.
         drift_file: drift_file.filter(|_| !options.once),
         key_file: config.key_file.clone(),
+        dump_dir: config.dump_dir.as_deref().filter(|_| !options.once).map(paths::expand).transpose()?,
         leap_file: config.leap_source.clone().map(|source| LeapFile::new(source, clock.mono())),
         restore: options.once.then_some(found.frequency),
         past: Past::default(),
     };
+    daemon.take_dumps(options.reload_dumps);
     daemon.engine.handle_file_sources(clock.now(), loaded.file_sources.clone());
     Ok((daemon, found.control))
 }

@@ -187,6 +187,16 @@ impl Association {
         }
     }
 
+    /// Samples of an earlier run, the oldest first; whoever has some of its own needs none.
+    pub fn take_up(&mut self, samples: Vec<Sample>, prior: SlopePrior) {
+        if self.history.is_empty() {
+            for sample in samples {
+                self.history.add(sample, prior);
+            }
+            self.estimate = self.history.estimate(prior);
+        }
+    }
+
     /// The exchange whose reply did not come in time, if any: it is over.
     pub fn expire(&mut self, now: Mono) -> Option<ExchangeId> {
         self.exchange.take_if(|exchange| exchange.deadline <= now).map(|exchange| exchange.id)

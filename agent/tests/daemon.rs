@@ -58,6 +58,10 @@ impl Agent {
     }
 
     fn launch(config: &str, environment: &[(&str, &Path)]) -> Self {
+        Self::launch_with(&[], config, environment)
+    }
+
+    fn launch_with(options: &[&str], config: &str, environment: &[(&str, &Path)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let place = directory.path().to_str().unwrap();
@@ -65,6 +69,7 @@ impl Agent {
         fs::write(&file, Self::complete(config, place)).unwrap();
         let log = fs::File::create(directory.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_timefleet-agent"))
+            .args(options)
             .args(["-x", "-4", "--run-dir", place, "-f"])
             .arg(&file)
             .env_remove("NOTIFY_SOCKET")
@@ -244,6 +249,30 @@ fn files_of_sources_are_read_at_the_start_and_again_when_chronyc_says_so() {
     assert_eq!(agent.source_count(), 3);
     agent.signal(Signal::SIGTERM);
     assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
+fn samples_are_kept_over_a_restart_and_used_once() {
+    let server = Agent::start(&server(21_504));
+    let kept = tempfile::tempdir().unwrap();
+    let file = kept.path().join(format!("{}.dat", address(1)));
+    let source = format!("server {} port 21504 iburst minpoll 0 maxpoll 1", address(1));
+    let config = format!("{source}\nport 0\ndumpdir {}", kept.path().display());
+    let mut first = Agent::start(&config);
+    wait_for("the client to be synchronised", || first.tracking().filter(|tracking| tracking.stratum == 11));
+    assert_eq!(first.ask(&Request::Dump(0)), Some(Reply::Null));
+    wait_for("a dump on request", || file.exists().then_some(()));
+    fs::remove_file(&file).unwrap();
+    first.signal(Signal::SIGTERM);
+    assert_eq!(first.wait().code(), Some(0));
+    assert!(file.exists());
+
+    let second = Agent::launch_with(&["-r"], &config, &[]);
+    second.wait_until_running();
+    assert!(!file.exists(), "whoever kills this one must not find it again");
+    let told = second.log();
+    assert!(told.contains(&format!("{}: took up ", address(1))), "{told}");
+    drop(server);
 }
 
 #[test]

@@ -106,6 +106,8 @@ pub struct Config {
     pub command_socket: CommandSocket,
     /// `driftfile`: where the learned frequency is kept over restarts.
     pub drift_file: Option<PathBuf>,
+    /// `dumpdir`: where samples are kept over restarts.
+    pub dump_dir: Option<PathBuf>,
     /// `pidfile`.
     pub pid_file: Option<PathBuf>,
     /// `clientloglimit` and `noclientlog`.
@@ -161,6 +163,7 @@ impl Default for Config {
             bind_command_addresses: Vec::new(),
             command_socket: CommandSocket::Default,
             drift_file: None,
+            dump_dir: None,
             pid_file: None,
             client_log: ClientLog::default(),
             key_file: None,

@@ -142,7 +142,7 @@ prop_compose! {
             (addresses(), addresses(), addresses()),
         (command_socket, drift_file, pid_file, client_log, open_commands) in
             (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
-        key_file in prop::option::of(path()),
+        (key_file, dump_dir) in (prop::option::of(path()), prop::option::of(path())),
         (logs, log_dir, log_banner) in (logs(), prop::option::of(path()), 0..=1_000_000_000_u32),
         source_dirs in prop::collection::vec(directories(), 0..3),
         (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
@@ -162,6 +162,7 @@ prop_compose! {
             client_log,
             open_commands,
             key_file,
+            dump_dir,
             logs, log_dir, log_banner,
             source_dirs,
             min_samples,

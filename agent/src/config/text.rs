@@ -110,6 +110,7 @@ impl Config {
         }
         for (name, path) in [
             ("logdir", &self.log_dir),
+            ("dumpdir", &self.dump_dir),
             ("driftfile", &self.drift_file),
             ("pidfile", &self.pid_file),
             ("keyfile", &self.key_file),

@@ -22,7 +22,6 @@ const REASONS: &[(&str, &str)] = &[
     ("clockprecision", "the clock's precision is measured at the start"),
     ("cmdratelimit", RATES),
     ("dscp", "packets are sent without a service class"),
-    ("dumpdir", "sample histories are not kept over restarts; only the drift file is"),
     ("hwclockfile", REAL_TIME_CLOCK),
     ("hwtimestamp", HARDWARE_TIMESTAMPS),
     ("hwtstimeout", HARDWARE_TIMESTAMPS),

@@ -105,6 +105,8 @@ pub enum Action {
     CycleLogs,
     /// Write the drift file.
     SaveDrift(Drift),
+    /// Write the samples of [`super::Engine::dumps`] to files.
+    Dump,
     /// Write a line to the log.
     Log {
         /// How bad.

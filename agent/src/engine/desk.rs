@@ -455,6 +455,7 @@ impl Desk for EngineDesk<'_> {
 
     /// Without `dumpdir` there is nowhere to write to, and nothing to do: chronyd says the same.
     fn dump(&mut self) -> wire::Status {
+        self.engine.want_dumps();
         wire::Status::Success
     }
 

@@ -8,6 +8,7 @@ mod authentication;
 mod commands;
 mod desk;
 mod drift;
+mod dump;
 mod fallback;
 mod judging;
 mod leaping;
@@ -26,6 +27,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
+pub use self::dump::{Dump, DumpRefusal, DumpedSample};
 use self::fallback::Fallback;
 use self::leaping::Leaping;
 use self::local::Standby;
@@ -91,6 +93,8 @@ pub struct Engine {
     names: Vec<Name>,
     /// Lines of the files of sources, as they were last read.
     file_lines: Vec<(Upstream, LineId)>,
+    /// Samples of earlier runs, of addresses that no source has yet.
+    kept: dump::Kept,
     last_line: u64,
     last_source_id: u32,
     last_lookup: u64,
@@ -185,6 +189,7 @@ impl Engine {
             combined: Vec::new(),
             names: Vec::new(),
             file_lines: Vec::new(),
+            kept: dump::Kept::new(),
             last_line: 0,
             last_source_id: 0,
             last_lookup: 0,
@@ -360,6 +365,7 @@ impl Engine {
         if let Some(drift) = self.drift() {
             self.actions.push_back(Action::SaveDrift(drift));
         }
+        self.want_dumps();
     }
 
     /// The next thing to do, until `None`.

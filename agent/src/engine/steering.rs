@@ -140,6 +140,7 @@ impl Engine {
         let (free, lead) = (self.oscillator.free(now.wall), self.oscillator.lead(now.wall));
         self.model = self.model.map(|model| model.through(free, lead));
         self.slew_until = None;
+        self.kept.clear();
         self.forget_samples(now);
         if self.is_steered() && self.model.is_some() {
             self.correct(None, Ppm::ZERO, now);

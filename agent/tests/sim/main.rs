@@ -29,6 +29,8 @@ mod node;
 #[cfg(test)]
 mod records;
 #[cfg(test)]
+mod restart;
+#[cfg(test)]
 mod upsets;
 #[cfg(test)]
 mod world;

@@ -46,6 +46,8 @@ pub(crate) struct Node {
     pub(crate) saved: Option<Drift>,
     pub(crate) log: Vec<(Level, String)>,
     pub(crate) records: Vec<Record>,
+    /// Samples were to be written to files.
+    pub(crate) has_dumped: bool,
     /// The agent has ended by its own will.
     pub(crate) gave_up: bool,
 }

@@ -1,5 +1,8 @@
 //! A small world on virtual time: machines with imperfect clocks, links with delay and loss, the production engine.
 
+#[path = "life.rs"]
+mod life;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,14 +11,11 @@ use timefleet_agent::chronyc::ask::parse_reply;
 use timefleet_agent::chronyc::wire::{self, Reply, Request};
 use timefleet_agent::config;
 use timefleet_agent::engine::{
-    Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Level, Setup, Stamp, StampedBy, Transport,
+    Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Level, Stamp, StampedBy, Transport,
 };
-use timefleet_agent::keys;
-use timefleet_agent::leap_list::LeapList;
 use timefleet_agent::packet::{Header, Packet};
-use timefleet_agent::record::LogFile;
-use timefleet_agent::report::{ClockControl, Leap};
-use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds, Wall};
+use timefleet_agent::report::Leap;
+use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds};
 
 use crate::chance::Chance;
 use crate::kernel::Kernel;
@@ -116,32 +116,14 @@ impl World {
 
     /// Adds a machine; the first has the address 10.0.0.1, the next 10.0.0.2 and so on.
     pub(crate) fn add(&mut self, machine: Machine, configuration: &str) -> usize {
-        let config = config::parse("story", configuration).unwrap();
-        let seed = self.chance.seed();
-        let control = if machine.steered {
-            ClockControl::Steered
-        } else {
-            ClockControl::LeftAlone { reason: "told so by -x".to_owned() }
-        };
-        let knows_leaps = config.leap_source.is_some();
-        let setup = Setup {
-            config,
-            family: None,
-            control,
-            kernel_frequency: Ppm::ZERO,
-            drift: machine.drift,
-            keys: keys::parse("keys", machine.keys).unwrap(),
-            seed,
-            precision: -25,
-            built: Wall(BUILT * 1_000_000_000),
-        };
         let index = self.nodes.len();
         let start = self.start * 1_000_000_000;
         let mut kernel = Kernel::new(start, self.now, machine.ahead, machine.fast.ratio(), machine.wander);
         let moment = kernel.advance(self.now, &mut self.chance);
+        let engine = self.agent(machine, configuration, Ppm::ZERO, moment);
         self.nodes.push(Node {
             steered: machine.steered,
-            engine: Engine::new(setup, moment),
+            engine,
             kernel,
             timer: 0,
             asleep_until: self.now,
@@ -150,12 +132,9 @@ impl World {
             saved: None,
             log: Vec::new(),
             records: Vec::new(),
+            has_dumped: false,
             gave_up: false,
         });
-        if knows_leaps {
-            let list = LeapList::parse(include_str!("../leap/fiction.list")).unwrap();
-            self.nodes[index].engine.handle_leap_list(moment, list);
-        }
         self.settle(index);
         index
     }
@@ -232,12 +211,6 @@ impl World {
             .filter(|(level, _)| *level > Level::Debug)
             .map(|(_, text)| text.clone())
             .collect()
-    }
-
-    /// The lines of one of the node's log files.
-    pub(crate) fn log_file(&self, node: usize, file: LogFile) -> Vec<String> {
-        let records = self.nodes[node].records.iter().filter(|record| record.file() == file);
-        records.map(ToString::to_string).collect()
     }
 
     /// The messages with what only `-d` shows.
@@ -492,6 +465,7 @@ impl World {
             Action::SaveDrift(drift) => self.nodes[index].saved = Some(drift),
             Action::Log { level, text } => self.nodes[index].log.push((level, text)),
             Action::Record(record) => self.nodes[index].records.push(record),
+            Action::Dump => self.nodes[index].has_dumped = true,
             Action::Close { .. } | Action::ReadKeys | Action::ReloadSources | Action::CycleLogs => {}
             Action::GiveUp { reason } => {
                 self.nodes[index].log.push((Level::Error, reason));

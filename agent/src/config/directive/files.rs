@@ -24,6 +24,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         draft.config.source_dirs.push(directories(line)?);
         Ok(())
     }),
+    ("dumpdir", |draft, line| {
+        draft.config.dump_dir = Some(directory(line.need("a directory")?)?.into());
+        Ok(())
+    }),
     ("driftfile", |draft, line| {
         draft.config.drift_file = Some(path(line)?);
         Ok(())
