@@ -106,6 +106,8 @@ pub struct Config {
     pub command_socket: CommandSocket,
     /// `driftfile`: where the learned frequency is kept over restarts.
     pub drift_file: Option<PathBuf>,
+    /// `driftfile … interval`: it is not written more often than this.
+    pub drift_interval: Seconds,
     /// `dumpdir`: where samples are kept over restarts.
     pub dump_dir: Option<PathBuf>,
     /// `pidfile`.
@@ -163,6 +165,7 @@ impl Default for Config {
             bind_command_addresses: Vec::new(),
             command_socket: CommandSocket::Default,
             drift_file: None,
+            drift_interval: Seconds(3600.0),
             dump_dir: None,
             pid_file: None,
             client_log: ClientLog::default(),

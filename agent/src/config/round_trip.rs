@@ -142,7 +142,8 @@ prop_compose! {
             (addresses(), addresses(), addresses()),
         (command_socket, drift_file, pid_file, client_log, open_commands) in
             (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
-        (key_file, dump_dir) in (prop::option::of(path()), prop::option::of(path())),
+        (key_file, dump_dir, drift_interval) in
+            (prop::option::of(path()), prop::option::of(path()), 0.0..=1e9_f64),
         (logs, log_dir, log_banner) in (logs(), prop::option::of(path()), 0..=1_000_000_000_u32),
         source_dirs in prop::collection::vec(directories(), 0..3),
         (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
@@ -157,6 +158,7 @@ prop_compose! {
             bind_acquisition_addresses,
             bind_command_addresses,
             command_socket,
+            drift_interval: if drift_file.is_some() { Seconds(drift_interval) } else { Config::default().drift_interval },
             drift_file,
             pid_file,
             client_log,

@@ -108,10 +108,16 @@ impl Config {
         if self.logs.is_any() {
             writeln!(f, "log{}", self.logs)?;
         }
+        if let Some(path) = &self.drift_file {
+            write!(f, "driftfile {}", path.display())?;
+            if self.drift_interval != Self::default().drift_interval {
+                write!(f, " interval {}", self.drift_interval.0)?;
+            }
+            writeln!(f)?;
+        }
         for (name, path) in [
             ("logdir", &self.log_dir),
             ("dumpdir", &self.dump_dir),
-            ("driftfile", &self.drift_file),
             ("pidfile", &self.pid_file),
             ("keyfile", &self.key_file),
         ] {

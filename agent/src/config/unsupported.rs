@@ -54,6 +54,6 @@ const REASONS: &[(&str, &str)] = &[
     ("rtconutc", REAL_TIME_CLOCK),
     ("sched_priority", UNIT),
     ("smoothtime", "served time is the host's own time"),
-    ("tempcomp", "there is no compensation by temperature"),
+    ("tempcomp", "temperatures are not read; the frequency is learned from the sources alone"),
     ("user", "it runs as the user that started it; the user is set in its systemd unit"),
 ];
