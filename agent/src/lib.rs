@@ -28,4 +28,5 @@ pub mod regression;
 pub mod report;
 pub mod select;
 pub mod server;
+pub mod smoothing;
 pub mod time;

@@ -51,6 +51,7 @@ const HONOURED: &[&str] = &[
     "reselectdist 0.1",
     "rtcsync",
     "server ntp1.example.net iburst",
+    "smoothtime 400 0.001024 leaponly",
     "sourcedir /etc/chrony/sources.d",
     "stratumweight 0",
 ];
@@ -97,7 +98,6 @@ const REFUSED: &[&str] = &[
     "rtcfile",
     "rtconutc",
     "sched_priority",
-    "smoothtime",
     "tempcomp",
     "user",
 ];

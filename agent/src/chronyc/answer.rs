@@ -99,6 +99,10 @@ fn carry_out(desk: &mut impl Desk, request: Request, length: usize) -> (Status, 
                 None => return (Status::Inactive, Reply::Null),
             }
         }
+        Request::Smoothing => match desk.smoothing() {
+            Some(smoothing) => Some(Reply::Smoothing(smoothing)),
+            None => return (Status::NotEnabled, Reply::Null),
+        },
         Request::ManualList => Some(Reply::ManualSamples(desk.manual_samples())),
         Request::SetTime(time) => match desk.set_time(time) {
             Ok(found) => Some(Reply::ManualTimestamp(found)),
@@ -202,6 +206,8 @@ fn manual_command(desk: &mut impl Desk, request: &Request) -> Status {
     match request {
         Request::Manual(0) => desk.set_manual(Manual::Off),
         Request::Manual(1) => desk.set_manual(Manual::On),
+        Request::SmoothTime(0) => desk.order_smoothing(false),
+        Request::SmoothTime(1) => desk.order_smoothing(true),
         Request::Manual(2) => desk.set_manual(Manual::Reset),
         Request::ManualDelete(index) => match u32::try_from(*index) {
             Ok(index) => desk.delete_manual_sample(index),
@@ -215,7 +221,6 @@ fn manual_command(desk: &mut impl Desk, request: &Request) -> Status {
 fn without(request: &Request) -> Status {
     match request {
         Request::RtcReport | Request::WriteRtc | Request::TrimRtc => Status::NoRtc,
-        Request::Smoothing | Request::SmoothTime(0 | 1) => Status::NotEnabled,
         Request::Manual(_) | Request::SmoothTime(_) => Status::Invalid,
         _ => Status::Failed,
     }

@@ -7,6 +7,7 @@ pub(super) mod leap;
 mod local;
 pub(super) mod logs;
 pub(super) mod selection;
+pub(super) mod smoothing;
 mod sockets;
 mod sources;
 
@@ -20,7 +21,7 @@ type Directive = (&'static str, Read);
 type Read = fn(&mut Draft, &mut Line<'_>) -> Result<(), Wrong>;
 
 /// Every directive that is honoured, by topic.
-const TOPICS: [&[Directive]; 9] = [
+const TOPICS: [&[Directive]; 10] = [
     access::DIRECTIVES,
     clock::DIRECTIVES,
     files::DIRECTIVES,
@@ -28,6 +29,7 @@ const TOPICS: [&[Directive]; 9] = [
     local::DIRECTIVES,
     logs::DIRECTIVES,
     selection::DIRECTIVES,
+    smoothing::DIRECTIVES,
     sockets::DIRECTIVES,
     sources::DIRECTIVES,
 ];

@@ -27,6 +27,7 @@ pub use self::directive::clock::FallbackDrift;
 pub use self::directive::leap::{LeapMode, LeapSource};
 pub use self::directive::logs::Logs;
 pub use self::directive::selection::AuthSelectMode;
+pub use self::directive::smoothing::SmoothTime;
 pub use self::draft::Place;
 pub use self::files::Files;
 pub use self::open_command::OpenCommand;
@@ -84,6 +85,8 @@ pub struct Config {
     pub log_banner: u32,
     /// `logchange`: errors of the clock above this are told.
     pub log_change: Seconds,
+    /// `smoothtime`: corrections reach those who are served slowly.
+    pub smooth_time: Option<SmoothTime>,
     /// `leapsecmode`: what is done when a leap second comes.
     pub leap_mode: LeapMode,
     /// `leapseclist` or `leapsectz`: where leap seconds are known from besides the sources.
@@ -154,6 +157,7 @@ impl Default for Config {
             log_dir: None,
             log_banner: 32,
             log_change: Seconds(1.0),
+            smooth_time: None,
             leap_mode: LeapMode::System,
             leap_source: None,
             rtc_sync: false,

@@ -109,6 +109,7 @@ prop_compose! {
         make_step in prop::option::of((0.0..=1e9_f64, limit())),
         (max_drift, combine_limit, log_change, auth_select_mode) in
             (0.0..=1e6_f64, 0.0..=1e6_f64, 0.0..=1e9_f64, prop::sample::select(AuthSelectMode::ALL.to_vec())),
+        smooth_time in prop::option::of((0.001..=5e5_f64, 1e-6..=1e5_f64, any::<bool>())),
         fallback in prop::option::of((1..=30_i8, 1..=30_i8)),
         max_change in prop::option::of((0.0..=1e9_f64, 0..=1_000_000_000_u32, limit())),
     ) -> Config {
@@ -122,6 +123,9 @@ prop_compose! {
                 .map(|(offset, start, ignore)| MaxChange { offset: Seconds(offset), start, ignore }),
             max_slew_rate: Ppm(slew), correction_time_ratio: ratio, max_update_skew: Ppm(skew),
             max_clock_error: Ppm(error), rtc_sync,
+            smooth_time: smooth_time.map(|(rate, wander, leap_only)| SmoothTime {
+                max_rate: Ppm(rate), max_wander: Ppm(wander), leap_only,
+            }),
             max_drift: Ppm(max_drift), combine_limit, log_change: Seconds(log_change),
             auth_select_mode: auth_select_mode.1,
             fallback_drift: fallback

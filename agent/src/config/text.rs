@@ -78,6 +78,9 @@ impl Config {
         if let Some(source) = &self.leap_source {
             writeln!(f, "{source}")?;
         }
+        if let Some(smooth_time) = self.smooth_time {
+            writeln!(f, "smoothtime {smooth_time}")?;
+        }
         if self.rtc_sync {
             writeln!(f, "rtcsync")?;
         }

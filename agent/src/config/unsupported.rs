@@ -53,7 +53,6 @@ const REASONS: &[(&str, &str)] = &[
     ("rtcfile", REAL_TIME_CLOCK),
     ("rtconutc", REAL_TIME_CLOCK),
     ("sched_priority", UNIT),
-    ("smoothtime", "served time is the host's own time"),
     ("tempcomp", "temperatures are not read; the frequency is learned from the sources alone"),
     ("user", "it runs as the user that started it; the user is set in its systemd unit"),
 ];

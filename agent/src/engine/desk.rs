@@ -436,6 +436,14 @@ impl Desk for EngineDesk<'_> {
         wire::Status::Success
     }
 
+    fn smoothing(&self) -> Option<wire::Smoothing> {
+        self.engine.smoothing_report(self.now)
+    }
+
+    fn order_smoothing(&mut self, activate: bool) -> wire::Status {
+        self.engine.order_smoothing(self.now, activate)
+    }
+
     fn set_manual(&mut self, manual: Manual) -> wire::Status {
         self.engine.set_manual(manual);
         wire::Status::Success

@@ -72,10 +72,12 @@ impl Engine {
         let Some(average) = self.fallback.averages.get(self.fallback.used).copied() else { return };
         self.fallback.used += 1;
         let Some(model) = self.model else { return };
+        let outset = self.outset(now);
         let free = self.oscillator.free(now.wall);
         let mut model = model.through(free, model.offset(free));
         model.slope = average.slope;
         self.model = Some(model);
+        self.smooth_update(now, outset);
         self.log(
             Level::Info,
             format!(

@@ -157,6 +157,7 @@ impl Engine {
         self.note_update(now.mono, -surprise);
         self.tell_change(correction, matches!(decision, Decision::Step(_)));
         self.record_entry(now, outset);
+        self.smooth_update(now, outset);
         self.steer(now, decision);
         Some(Ppm::from_ratio(slope_before - model.slope))
     }

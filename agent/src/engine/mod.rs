@@ -19,6 +19,7 @@ mod names;
 mod options;
 mod records;
 mod serving;
+mod smooth;
 mod sources;
 mod steering;
 mod update;
@@ -54,6 +55,7 @@ use crate::reference::Reference;
 use crate::regression::SlopePrior;
 use crate::report::ClockControl;
 use crate::select::Verdict;
+use crate::smoothing::Smoothing;
 use crate::time::{Moment, Mono, Ppm, Seconds, Wall};
 
 /// The engine. See the module's words for how it is driven.
@@ -79,6 +81,7 @@ pub struct Engine {
     fallback: Fallback,
     manual: Manual,
     records: Records,
+    smoothing: Option<Smoothing>,
     standby: Standby,
     next_drift: Mono,
     next_look: Mono,
@@ -179,6 +182,7 @@ impl Engine {
             fallback: Fallback::new(config.fallback_drift),
             manual: Manual::new(config.manual),
             records: Records::new(config.logs),
+            smoothing: config.smooth_time.map(|limits| Smoothing::new(limits, now.mono)),
             standby: Standby::default(),
             next_drift: now.mono + Seconds(60.0),
             next_look: now.mono,

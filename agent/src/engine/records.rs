@@ -41,8 +41,10 @@ struct Before {
 /// The clock as it was just before an update.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outset {
-    remaining: Seconds,
+    pub(super) remaining: Seconds,
     distance: Seconds,
+    /// `None` = nothing was known.
+    pub(super) slope: Option<f64>,
 }
 
 impl Records {
@@ -129,7 +131,11 @@ impl Engine {
 
     /// How the clock is, before an update.
     pub(super) fn outset(&self, now: Moment) -> Outset {
-        Outset { remaining: self.correction(now.wall), distance: self.reference.root_distance(now.mono) }
+        Outset {
+            remaining: self.correction(now.wall),
+            distance: self.reference.root_distance(now.mono),
+            slope: self.model.map(|model| model.slope),
+        }
     }
 
     /// The clock was updated by the followed sources.

@@ -87,6 +87,9 @@ impl Engine {
             Ok(done) => {
                 let step = done.step.unwrap_or_default();
                 self.oscillator.corrected(now, done.frequency, step);
+                if done.step.is_some() {
+                    self.reset_smoothing(now);
+                }
                 if step.abs() > PRECISION_LIMIT {
                     self.start_anew(now);
                 }
@@ -119,6 +122,7 @@ impl Engine {
         self.selected = None;
         self.has_begun = false;
         self.manual.forget();
+        self.reset_smoothing(now);
         self.start_anew(now);
     }
 

@@ -67,6 +67,7 @@ impl Engine {
         });
         self.watch_leap(now);
         self.record_update(now, outset);
+        self.smooth_update(now, outset);
         self.steer(now, decision);
     }
 

@@ -31,6 +31,8 @@ mod records;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod smoothing;
+#[cfg(test)]
 mod upsets;
 #[cfg(test)]
 mod world;
