@@ -23,27 +23,15 @@ fn rms(errors: &[f64]) -> f64 {
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    println!(
-        "{:30} {:>6} {:>9} {:>9} {:>9} {:>5} | ratio: rms conv packets freq",
-        "", "conv", "rms", "max", "freq", "pkts"
-    );
+    println!("{:30} {:>6} {:>9} {:>9} {:>9} {:>5} | ratio: rms conv packets freq", "", "conv", "rms", "max", "freq", "pkts");
     for scenario in accuracy::SCENARIOS {
         if !wanted.is_empty() && !wanted.iter().any(|part| scenario.name.contains(part.as_str())) {
             continue;
         }
         let f = scenario.median(1..=20);
-        print!(
-            "{:30} {:6.0} {:9.2e} {:9.2e} {:9.2e} {:5.0}",
-            scenario.name, f.converged, f.time_rms, f.time_max, f.frequency_rms, f.packets
-        );
+        print!("{:30} {:6.0} {:9.2e} {:9.2e} {:9.2e} {:5.0}", scenario.name, f.converged, f.time_rms, f.time_max, f.frequency_rms, f.packets);
         match scenario.chronyd {
-            Some(c) => println!(
-                " | {:.2} {:.2} {:.2} {:.2}",
-                f.time_rms / c.time_rms,
-                f.converged / c.converged,
-                f.packets / c.packets,
-                f.frequency_rms / c.frequency_rms
-            ),
+            Some(c) => println!(" | {:.2} {:.2} {:.2} {:.2}", f.time_rms / c.time_rms, f.converged / c.converged, f.packets / c.packets, f.frequency_rms / c.frequency_rms),
             None => println!(),
         }
     }

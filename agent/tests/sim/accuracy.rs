@@ -36,13 +36,7 @@ pub(crate) struct Figures {
     pub(crate) packets: f64,
 }
 
-const fn figures(
-    converged: f64,
-    time_rms: f64,
-    time_max: f64,
-    frequency_rms: f64,
-    packets: f64,
-) -> Option<Figures> {
+const fn figures(converged: f64, time_rms: f64, time_max: f64, frequency_rms: f64, packets: f64) -> Option<Figures> {
     Some(Figures { converged, time_rms, time_max, frequency_rms, packets })
 }
 
@@ -72,8 +66,7 @@ fn strata(world: World) -> (World, usize) {
     for ahead in [0.0, 0.0, 1.0] {
         world.add(Machine { ahead, ..Machine::PERFECT }, TOP);
     }
-    let upstreams =
-        |first: u8| (first..first + 3).map(|n| format!("server 10.0.0.{n}\n")).collect::<String>();
+    let upstreams = |first: u8| (first..first + 3).map(|n| format!("server 10.0.0.{n}\n")).collect::<String>();
     for first in [1, 4] {
         for _ in 0..3 {
             world.add(Machine::USUAL, &(upstreams(first) + "allow"));
@@ -168,7 +161,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         chronyd: figures(6.0, 2.5e-6, 8.9e-6, 5.8e-8, 1241.0),
         limit: "",
         world: |world| {
-            one_server(links(world, 5e-5, 1e-5), Machine::USUAL, "server 10.0.0.1 iburst minpoll 4 maxpoll 4")
+            one_server(
+                links(world, 5e-5, 1e-5),
+                Machine::USUAL,
+                "server 10.0.0.1 iburst minpoll 4 maxpoll 4",
+            )
         },
     },
     Scenario {
@@ -197,11 +194,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         chronyd: None,
         limit: "",
         world: |world| {
-            one_server(
-                world.links(Link { loss: 0.33, ..Link::USUAL }),
-                Machine::USUAL,
-                "server 10.0.0.1 iburst",
-            )
+            one_server(world.links(Link { loss: 0.33, ..Link::USUAL }), Machine::USUAL, "server 10.0.0.1 iburst")
         },
     },
     Scenario {
