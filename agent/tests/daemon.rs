@@ -276,6 +276,29 @@ fn samples_are_kept_over_a_restart_and_used_once() {
 }
 
 #[test]
+fn cyclelogs_begins_new_log_files_once_somebody_has_moved_the_old_ones_away() {
+    let server = Agent::start(&server(21_505));
+    let logs = tempfile::tempdir().unwrap();
+    let file = logs.path().join("tracking.log");
+    let source = format!("server {} port 21505 iburst minpoll -3 maxpoll -3", address(1));
+    let client = Agent::start(&format!("{source}\nport 0\nlogdir {}\nlog tracking", logs.path().display()));
+    let lines = || fs::read_to_string(&file).unwrap_or_default().lines().count();
+    wait_for("updates in the log", || (lines() > 6).then_some(()));
+    let old = logs.path().join("tracking.log.1");
+    fs::rename(&file, &old).unwrap();
+    let before = fs::metadata(&old).unwrap().len();
+    wait_for("the old file to grow", || (fs::metadata(&old).unwrap().len() > before).then_some(()));
+    assert!(!file.exists());
+    assert_eq!(client.ask(&Request::CycleLogs), Some(Reply::Null));
+    wait_for("the new file", || (lines() > 3).then_some(()));
+    assert!(
+        fs::read_to_string(&file).unwrap().starts_with("====="),
+        "it begins with the names of the columns"
+    );
+    drop(server);
+}
+
+#[test]
 fn a_second_agent_with_the_same_pid_file_ends_1_and_the_first_runs_on() {
     let mut first = Agent::start("port 0");
     let pid = first.path("agent.pid");

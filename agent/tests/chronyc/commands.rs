@@ -148,9 +148,10 @@ pub(crate) const COMMANDS: &[Command] = &[
     closed("local"),
     closed("local off"),
     open("tracking"),
-    refused("smoothing"),
-    refused("smoothtime activate"),
-    refused("smoothtime reset"),
+    closed("smoothtime activate"),
+    open("smoothing"),
+    open("-c smoothing"),
+    closed("smoothtime reset"),
     // Monitoring access.
     closed("cmdaccheck 127.0.0.1"),
     closed("cmdallow 192.0.2.0/24"),
