@@ -16,6 +16,8 @@ const MOST_ENTRIES: usize = 16;
 const WATCH_ERROR: Seconds = Seconds(0.29);
 /// No oscillator is further off: entries that say so are in another time zone, or typed wrongly.
 const MOST_DRIFT: Ppm = Ppm(1000.0);
+/// Times further ahead cannot be told to NTP clients: seconds of an era.
+const ERA: Seconds = Seconds(4_294_967_296.0);
 /// How long an average correction may take, for want of a polling interval.
 const INTERVAL: Seconds = Seconds(64.0);
 
@@ -93,9 +95,10 @@ impl Engine {
         }
         let time = i64::try_from(typed.seconds).ok().and_then(|seconds| seconds.checked_mul(1_000_000_000));
         let time = Wall(time.ok_or(Status::Failed)?) + Seconds(f64::from(typed.nanos) * 1e-9);
-        if time < self.built {
-            let text = "the time that was entered is not taken: it is before this agent was built";
-            self.log(Level::Warning, text.to_owned());
+        if time < self.built || time - self.built > ERA {
+            let year =
+                if time < self.built { "before this agent was built" } else { "beyond the NTP era to come" };
+            self.log(Level::Warning, format!("the time that was entered is not taken: it is {year}"));
             return Err(Status::Failed);
         }
         let (free, error) = (self.oscillator.free(now.wall), self.ntp_time(now.wall) - time);

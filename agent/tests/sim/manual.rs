@@ -150,6 +150,9 @@ fn a_time_before_the_agents_build_is_not_taken_nor_one_that_maxchange_forbids() 
     let server = world.add(Machine::USUAL, &format!("{SITE}\nmaxchange 100 0 -1"));
     assert_eq!(enter(&mut world, server, -1e9), Err(Status::Failed));
     assert_eq!(enter(&mut world, server, 200.0), Err(Status::Failed));
+    for absurd in [1e10, 9e9, 1.8e19] {
+        assert_eq!(enter(&mut world, server, absurd), Err(Status::Failed));
+    }
     assert_eq!(entries(&mut world, server), []);
     let log = world.log(server);
     assert!(log.iter().any(|line| line.contains("it is before this agent was built")), "{log:?}");
