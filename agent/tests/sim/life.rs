@@ -1,7 +1,7 @@
 //! How agents begin and end, and what they leave behind.
 
 use timefleet_agent::config;
-use timefleet_agent::engine::{DumpRefusal, Engine, Setup};
+use timefleet_agent::engine::{Drift, DumpRefusal, Engine, Setup};
 use timefleet_agent::keys;
 use timefleet_agent::leap_list::LeapList;
 use timefleet_agent::record::LogFile;
@@ -85,5 +85,10 @@ impl World {
     /// The node's agent wanted samples to be written to files.
     pub(crate) fn has_dumped(&self, node: usize) -> bool {
         self.nodes[node].has_dumped
+    }
+
+    /// What the drift file holds.
+    pub(crate) fn saved_drift(&self, node: usize) -> Option<Drift> {
+        self.nodes[node].saved
     }
 }

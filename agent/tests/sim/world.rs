@@ -11,7 +11,7 @@ use timefleet_agent::chronyc::ask::parse_reply;
 use timefleet_agent::chronyc::wire::{self, Reply, Request};
 use timefleet_agent::config;
 use timefleet_agent::engine::{
-    Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Level, Stamp, StampedBy, Transport,
+    Action, Correction, Engine, ExchangeId, LONGEST_ANSWER, Level, Stamp, StampedBy, Transport,
 };
 use timefleet_agent::packet::{Header, Packet};
 use timefleet_agent::report::Leap;
@@ -198,10 +198,6 @@ impl World {
 
     pub(crate) fn sent(&self, node: usize) -> u32 {
         self.nodes[node].sent
-    }
-
-    pub(crate) fn saved_drift(&self, node: usize) -> Option<Drift> {
-        self.nodes[node].saved
     }
 
     pub(crate) fn log(&self, node: usize) -> Vec<String> {
