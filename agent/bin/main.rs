@@ -2,12 +2,14 @@
 
 mod account;
 mod args;
+mod built;
 mod clock;
 mod command_socket;
 mod config_file;
 mod daemon;
 mod datagram;
 mod drift_file;
+mod dump_files;
 mod exchange;
 mod file_system;
 mod files;
@@ -18,6 +20,7 @@ mod key_file;
 mod leap_file;
 mod listener;
 mod log;
+mod log_files;
 mod lookup;
 mod paths;
 mod pid_file;
@@ -27,6 +30,7 @@ mod resolver;
 mod running;
 mod signals;
 mod socket;
+mod source_files;
 mod start;
 mod syscall_filter;
 

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::options::Options;
 use super::{Action, Engine, Level, Source, Transport};
 use crate::association::{Association, StampedBy};
 use crate::chronyc;
-use crate::chronyc::desk::{Asker, Desk, SourceOption, Table};
+use crate::chronyc::desk::{Asker, Desk, Manual, SourceOption, Table};
 use crate::chronyc::wire::{self, Address};
 use crate::client_log::{Outcome, Service};
 use crate::config::{AccessRule, Local, MakeStep, OpenCommand};
@@ -180,10 +181,7 @@ impl Desk for EngineDesk<'_> {
     fn select_data(&self, index: u32) -> Option<wire::SelectData> {
         let source = self.place(index)?;
         let upstream = &source.upstream;
-        let options = u16::from(upstream.no_select)
-            | (u16::from(upstream.prefer) << 1)
-            | (u16::from(upstream.trust) << 2)
-            | (u16::from(upstream.require) << 3);
+        let effective = self.engine.options(upstream, self.engine.kinds());
         let association = source.association.as_ref();
         let estimate = association.and_then(Association::estimate);
         let free = self.engine.oscillator.free(self.now.wall);
@@ -202,8 +200,8 @@ impl Desk for EngineDesk<'_> {
             state: source.verdict.letter() as u8,
             authenticated: u8::from(upstream.key.is_some()),
             leap: leap_bits(leap),
-            configured: options,
-            effective: options,
+            configured: Options::configured(upstream).bits(),
+            effective: effective.bits(),
             sample_age: age,
             score: 1.0,
             low: offset - distance,
@@ -439,8 +437,34 @@ impl Desk for EngineDesk<'_> {
         wire::Status::Success
     }
 
+    fn smoothing(&self) -> Option<wire::Smoothing> {
+        self.engine.smoothing_report(self.now)
+    }
+
+    fn order_smoothing(&mut self, activate: bool) -> wire::Status {
+        self.engine.order_smoothing(self.now, activate)
+    }
+
+    fn set_manual(&mut self, manual: Manual) -> wire::Status {
+        self.engine.set_manual(manual);
+        wire::Status::Success
+    }
+
+    fn set_time(&mut self, time: wire::Time) -> Result<wire::ManualTimestamp, wire::Status> {
+        self.engine.set_time(self.now, time)
+    }
+
+    fn manual_samples(&self) -> wire::ManualSamples {
+        self.engine.list_entries()
+    }
+
+    fn delete_manual_sample(&mut self, index: u32) -> wire::Status {
+        self.engine.delete_entry(self.now, index)
+    }
+
     /// Without `dumpdir` there is nowhere to write to, and nothing to do: chronyd says the same.
     fn dump(&mut self) -> wire::Status {
+        self.engine.want_dumps();
         wire::Status::Success
     }
 

@@ -59,11 +59,11 @@ impl Engine {
     ) -> Option<usize> {
         let moments = server::Moments {
             mono: now.mono,
-            received: self.ntp_time(received.wall),
-            transmit: self.ntp_time(now.wall),
+            received: self.served_time(now, received.wall),
+            transmit: self.served_time(now, now.wall),
             precision: self.precision,
         };
-        let header = server::answer(&packet.header, &self.reference, moments)?;
+        let header = server::answer(&packet.header, &self.served_reference(now), moments)?;
         answer.first_chunk_mut::<HEADER_LENGTH>()?.copy_from_slice(&header.to_bytes());
         match key {
             None => Some(HEADER_LENGTH),

@@ -110,6 +110,7 @@ fn engine(configuration: &str, precision: i8, now: Moment) -> Engine {
         keys: keys(),
         seed: [7; 32],
         precision,
+        built: Wall(0),
     };
     Engine::new(setup, now)
 }
