@@ -4,10 +4,13 @@ use super::Association;
 use crate::history::Estimate;
 use crate::time::Seconds;
 
-/// The polling interval grows by one step in `polltarget` samples, or in a few less.
-const RAMP: f64 = 1.2;
+/// The polling interval grows by one step in about `polltarget` samples: sooner where it is so many steps from what it may
+/// become, later where it is nearly there.
+const EAGER: f64 = 3.0;
+const SLOWEST_STEP: f64 = 0.6;
+const FASTEST_STEP: f64 = 1.5;
 /// How long samples are worth having, in units of the time in which the wander gets as large as their error.
-const WINDOW_SHARE: f64 = 9.0;
+const WINDOW_SHARE: f64 = 10.0;
 /// Further unanswered requests in a row before a source is asked half as often.
 const PATIENCE: f64 = 4.0;
 
@@ -47,7 +50,7 @@ impl Association {
         let window = (estimate.noise().0 / estimate.wander()).powf(2.0 / 3.0);
         let best = (WINDOW_SHARE * window / target).max(1e-3).log2();
         if best >= f64::from(self.poll) + 1.0 {
-            RAMP / target
+            ((best - f64::from(self.poll)) / EAGER).clamp(SLOWEST_STEP, FASTEST_STEP) / target
         } else if best < f64::from(self.poll) {
             -1.0
         } else {
