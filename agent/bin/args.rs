@@ -98,15 +98,6 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// What only chronyd does, and what to do instead.
-    pub(crate) fn unsupported(&self) -> Option<&'static str> {
-        let wishes =
-            [(self.reload_dumps, "-r: sample histories are not kept over restarts; only the drift file is")];
-        wishes.into_iter().find(|(is_wished, _)| *is_wished).map(|(_, why)| why)
-    }
-}
-
 /// The lowest severity that is logged (chronyd's `-L`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LogLevel {

@@ -3,16 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
-use timefleet_agent::config::{self, Config, ConfigError, Reading, SourceLines};
+use timefleet_agent::config::{self, Config, ConfigError, Reading, Upstream};
 
 use crate::args::Options;
 use crate::file_system::FileSystem;
 use crate::paths::{self, NoHome};
+use crate::source_files::SourceFiles;
 
 /// A configuration, and what it was made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     pub(crate) config: Config,
+    /// What the files of its `sourcedir`s say.
+    pub(crate) file_sources: Vec<Upstream>,
     /// Absolute path of the file, or "command line".
     pub(crate) name: String,
     /// Exactly what was read.
@@ -54,11 +57,10 @@ pub(crate) fn load(options: &Options) -> Result<Loaded, LoadError> {
 
 impl Loaded {
     fn new(reading: Reading, name: String, text: String) -> Self {
-        let Reading { mut config, lines, mut notes } = reading;
-        let SourceLines { upstreams, errors } = config::read_sources(&FileSystem, &config);
-        config.upstreams.extend(upstreams);
+        let Reading { config, lines, mut notes } = reading;
+        let (file_sources, errors) = SourceFiles::of(&config).read();
         notes.extend(errors);
-        Self { config, name, text, lines, notes }
+        Self { config, file_sources, name, text, lines, notes }
     }
 }
 

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use timefleet_agent::engine::{
     Action, Correction, Drift, Engine, ExchangeId, Stamp, StampedBy, Standing, Transport,
 };
+use timefleet_agent::record::Record;
 use timefleet_agent::time::{Moment, Mono, Ppm, Seconds};
 
 use crate::arrivals::Wait;
@@ -16,14 +17,17 @@ use crate::command_socket::CommandSocket;
 use crate::crew::Crew;
 use crate::datagram::{self, Inbox, Queue};
 use crate::drift_file;
+use crate::dump_files;
 use crate::exchange::{Exchanges, Outgoing};
 use crate::kernel_clock::KernelClock;
 use crate::key_file;
 use crate::leap_file::LeapFile;
 use crate::listener::{Listener, Role};
 use crate::log::Log;
+use crate::log_files::LogFiles;
 use crate::resolver::Resolver;
 use crate::server::Server;
+use crate::source_files::SourceFiles;
 
 /// Requests answered in a row before everything else gets its turn.
 const BATCH: usize = 64;
@@ -49,8 +53,11 @@ pub(crate) struct Daemon {
     pub(crate) exchanges: Exchanges,
     pub(crate) resolver: Resolver,
     pub(crate) inbox: Inbox,
+    pub(crate) source_files: SourceFiles,
+    pub(crate) log_files: Option<LogFiles>,
     pub(crate) drift_file: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) dump_dir: Option<PathBuf>,
     pub(crate) leap_file: Option<LeapFile>,
     /// What the clock's frequency goes back to at the end: one correction is no reason to change it.
     pub(crate) restore: Option<Ppm>,
@@ -151,6 +158,8 @@ impl Daemon {
                 }
                 Action::SaveDrift(drift) => self.save_drift(drift),
                 Action::Log { level, text } => self.log.write(level, &text),
+                Action::Record(record) => self.write_record(&record),
+                Action::Dump => self.write_dumps(),
                 Action::Send { .. }
                 | Action::Close { .. }
                 | Action::Resolve { .. }
@@ -192,8 +201,17 @@ impl Daemon {
                 let found = self.exchanges.has_route(to);
                 self.engine.handle_route(self.clock.now(), to, found);
             }
-            // There are no files of sources and no log files of its own: nothing to read, nothing to open.
-            Action::ReloadSources | Action::CycleLogs => {}
+            Action::ReloadSources => {
+                let lines = self.source_files.reload(self.log);
+                self.engine.handle_file_sources(self.clock.now(), lines);
+            }
+            Action::Record(record) => self.write_record(&record),
+            Action::Dump => self.write_dumps(),
+            Action::CycleLogs => {
+                if let Some(files) = &mut self.log_files {
+                    files.cycle();
+                }
+            }
             Action::Log { level, text } => self.log.write(level, &text),
             Action::GiveUp { reason } => self.past.gave_up = Some(reason),
         }
@@ -239,6 +257,42 @@ impl Daemon {
                 self.engine.handle_keys(keys);
             }
             Err(error) => self.log.error(&format!("{error}\nkeeping the keys that were read before")),
+        }
+    }
+
+    fn write_record(&mut self, record: &Record) {
+        if let Some(files) = &mut self.log_files
+            && let Err(error) = files.write(record)
+        {
+            self.log.warning(&error.to_string());
+        }
+    }
+
+    fn write_dumps(&mut self) {
+        let dumps = self.engine.dumps(self.clock.now(), dump_files::uptime());
+        if let Some(directory) = &self.dump_dir
+            && let Err(error) = dump_files::write(directory, dumps)
+        {
+            self.log.warning(&error.to_string());
+        }
+    }
+
+    /// Takes up what earlier runs left, if that is wanted; it is removed in any case.
+    pub(crate) fn take_dumps(&mut self, is_wanted: bool) {
+        let Some(directory) = &self.dump_dir else { return };
+        for found in dump_files::take(directory, is_wanted) {
+            match found {
+                Err(error) => self.log.warning(&error.to_string()),
+                Ok(dump) => {
+                    let result = self.engine.handle_dump(self.clock.now(), dump_files::uptime(), &dump);
+                    self.log.info(&match result {
+                        Ok(count) => format!("{}: took up {count} samples of the last run", dump.address),
+                        Err(why) => {
+                            format!("{}: the samples of the last run are not used: {why}", dump.address)
+                        }
+                    });
+                }
+            }
         }
     }
 

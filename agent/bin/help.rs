@@ -23,6 +23,8 @@ Options:
                   (default with -q and -Q: 30)
   -p              check the configuration, print it with all files that it includes, and exit
   -R              this is a restart: no 'makestep' that counts updates, no 'initstepslew'
+  -r              take up the samples that the last run left in 'dumpdir', if nobody touched
+                  the clock since then
   -s              set the clock to the time of the drift file if it is behind that
   -l FILE         log to this file instead of standard error
   -L LEVEL        log nothing below this: 0 information, 1 warnings, 2 errors, 3 what ends it

@@ -223,7 +223,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use nix::sys::socket::MsgFlags;
+    use nix::sys::socket::{MsgFlags, getsockopt, sockopt};
 
     use super::*;
     use crate::args::LogLevel;
@@ -278,6 +278,18 @@ mod tests {
         wait(&client);
         let answer = inbox.receive(&client, Queue::Arrivals).unwrap().unwrap();
         assert_eq!(answer.from, Some(asked));
+    }
+
+    #[test]
+    fn every_socket_on_an_address_has_its_device_and_its_service_class() {
+        let port = 32_000 + (std::process::id() % 10_000) as u16;
+        let config = config::parse("test", &format!("allow\nport {port}\nbinddevice lo\ndscp 46\n")).unwrap();
+        let listeners = serve_time(&config, Some(Family::V4), 3, Log::new(LogLevel::Debug)).unwrap();
+        assert_eq!(listeners.len(), 3);
+        for Listener { fd, .. } in &listeners {
+            assert_eq!(getsockopt(fd, sockopt::Ipv4Tos), Ok(46 << 2));
+            assert_eq!(getsockopt(fd, sockopt::BindToDevice), Ok("lo".into()));
+        }
     }
 
     #[test]

@@ -82,6 +82,7 @@ mod tests {
         let run_dir = directory.path().join("run");
         let loaded = Loaded {
             config: Config::default(),
+            file_sources: Vec::new(),
             name: "/etc/timefleet/agent.conf".to_owned(),
             text: "abc".to_owned(),
             lines: Vec::new(),

@@ -95,12 +95,13 @@ impl Server {
 
     /// Reads when answers really left, where somebody may ask for it.
     pub(crate) fn look_at_stamps(&mut self, fd: &OwnedFd, service: &Service, clients: &Clients) {
+        let mono = self.clock.mono();
         for _ in 0..BATCH {
             let Ok(Some(sent)) = self.inbox.receive(fd, Queue::Errors) else { break };
             let frame = self.inbox.bytes(&sent);
             let place = self.pending.iter().rposition(|pending| pending.is_in(frame));
             if let (Some(pending), Some(wall)) = (place.and_then(|at| self.pending.remove(at)), sent.kernel) {
-                service.left(clients, pending.to, pending.held, wall);
+                service.left(clients, pending.to, pending.held, Moment { mono, wall });
             }
         }
     }
@@ -176,6 +177,7 @@ mod tests {
             precision: -25,
             face: Face::of(&Reference::Unsynchronised),
             line: Line { at: Wall(0), offset: Seconds::ZERO, rate: 0.0 },
+            smoothing: None,
         }
     }
 

@@ -27,13 +27,15 @@ use crate::key_file::{self, KeysError};
 use crate::leap_file::LeapFile;
 use crate::listener::{self, ListenError, Listener, Role};
 use crate::log::Log;
+use crate::log_files::LogFiles;
 use crate::paths::{self, NoHome};
 use crate::pid_file::{PidFile, PidFileError};
 use crate::privileges;
 use crate::resolver::{Resolver, Way};
 use crate::server::Server;
 use crate::signals::Signals;
-use crate::{WRONG_INPUT, complain, crew, drift_file, print, running};
+use crate::source_files::SourceFiles;
+use crate::{WRONG_INPUT, built, complain, crew, drift_file, print, running};
 
 /// All sockets together: what a simulator's poll set takes, and plenty.
 const MOST_SOCKETS: usize = 20;
@@ -93,10 +95,6 @@ struct Traces {
 
 /// Runs the daemon until it ends.
 pub(crate) fn run(options: Options) -> ExitCode {
-    if let Some(why) = options.unsupported() {
-        complain(&format!("timefleet-agent: {why}"));
-        return ExitCode::from(WRONG_INPUT);
-    }
     let loaded = match config_file::load(&options) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -127,7 +125,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     for warning in loaded.notes.iter().map(ToString::to_string).chain(warnings) {
         log.warning(&warning);
     }
-    if options.once && loaded.config.upstreams.is_empty() {
+    if options.once && loaded.config.upstreams.is_empty() && loaded.file_sources.is_empty() {
         complain(&format!("{}: -q needs a 'server' or a 'pool' to ask", loaded.name));
         return ExitCode::from(WRONG_INPUT);
     }
@@ -190,7 +188,7 @@ fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<
     let signals = Signals::register().map_err(StartError::Signals)?;
     let loaded = if options.once { for_once(loaded) } else { for_restart(loaded, options.restart) };
     let mut traces = Traces { pid_file: claim(options, &loaded)?, run_dir: None };
-    let (mut daemon, control) = match build(options, &loaded.config, keys, log) {
+    let (mut daemon, control) = match build(options, &loaded, keys, log) {
         Ok(built) => built,
         Err(error) => {
             traces.remove(None, log);
@@ -230,7 +228,7 @@ fn keep_time(options: &Options, loaded: Loaded, keys: Keys, log: Log) -> Result<
 /// With `-q` every offset is stepped, every source is asked quickly, and nobody is served.
 fn for_once(mut loaded: Loaded) -> Loaded {
     loaded.config.make_step = Some(MakeStep { threshold: Seconds::ZERO, limit: None });
-    for upstream in &mut loaded.config.upstreams {
+    for upstream in loaded.config.upstreams.iter_mut().chain(&mut loaded.file_sources) {
         upstream.iburst = true;
     }
     loaded
@@ -244,10 +242,11 @@ fn for_restart(mut loaded: Loaded, is_restart: bool) -> Loaded {
 
 fn build(
     options: &Options,
-    config: &Config,
+    loaded: &Loaded,
     keys: Keys,
     log: Log,
 ) -> Result<(Daemon, ClockControl), StartError> {
+    let config = &loaded.config;
     let (clock, seed) = (Clock::new(), seed()?);
     let family = usable_family(options.family, log);
     let found = kernel_clock::open(options.leave_clock, config.rtc_sync);
@@ -271,10 +270,11 @@ fn build(
         keys,
         seed,
         precision: config.clock_precision.map_or_else(|| clock.precision(), Seconds::log2),
+        built: built::built(),
     };
     let is_polled = |listener: &&Listener| listener.role == Role::Monitoring || crew::size() == 0;
     let taken = listeners.iter().filter(is_polled).count() + usize::from(command_socket.is_some());
-    let daemon = Daemon {
+    let mut daemon = Daemon {
         log,
         clock,
         engine: Engine::new(setup, clock.now()),
@@ -286,13 +286,18 @@ fn build(
         exchanges: Exchanges::new(config, MOST_SOCKETS - taken),
         resolver: Resolver::new(Way::of_this_build()),
         inbox: Inbox::new(),
+        source_files: SourceFiles::of(config),
+        log_files: if options.once { None } else { open_log_files(config, log)? },
         // A single correction has learned nothing about the frequency that is worth keeping.
         drift_file: drift_file.filter(|_| !options.once),
         key_file: config.key_file.clone(),
+        dump_dir: config.dump_dir.as_deref().filter(|_| !options.once).map(paths::expand).transpose()?,
         leap_file: config.leap_source.clone().map(|source| LeapFile::new(source, clock.mono())),
         restore: options.once.then_some(found.frequency),
         past: Past::default(),
     };
+    daemon.take_dumps(options.reload_dumps);
+    daemon.engine.handle_file_sources(clock.now(), loaded.file_sources.clone());
     Ok((daemon, found.control))
 }
 
@@ -326,6 +331,18 @@ fn open_command_socket(config: &Config, log: Log) -> Result<Option<CommandSocket
         Ok(socket) => Ok(Some(socket)),
         Err(error) => {
             log.warning(&format!("{error}; running on without it"));
+            Ok(None)
+        }
+    }
+}
+
+/// The time is worth having without them.
+fn open_log_files(config: &Config, log: Log) -> Result<Option<LogFiles>, StartError> {
+    let Some(directory) = config.log_dir.as_deref().filter(|_| config.logs.is_any()) else { return Ok(None) };
+    match LogFiles::new(paths::expand(directory)?, config.log_banner) {
+        Ok(files) => Ok(Some(files)),
+        Err(error) => {
+            log.error(&error.to_string());
             Ok(None)
         }
     }

@@ -148,6 +148,11 @@ impl Association {
         deadline.or_else(|| self.is_polling().then_some(self.next_poll))
     }
 
+    /// How near the polling interval is to its next change: it doubles at 1.
+    pub fn poll_score(&self) -> f64 {
+        self.poll_score
+    }
+
     /// True when it is to be asked, and wants to be.
     pub fn is_online(&self) -> bool {
         self.online && self.refused.is_none()
@@ -228,6 +233,15 @@ impl Association {
         if self.upstream.iburst && self.online {
             self.burst = Some(Burst::INITIAL);
             self.next_poll = now;
+        }
+    }
+
+    /// Samples of an earlier run, the oldest first; whoever has some of its own needs none.
+    pub fn take_up(&mut self, samples: Vec<Sample>, prior: SlopePrior) {
+        if self.history.is_empty() {
+            for sample in samples {
+                self.estimate = self.history.add(sample, prior);
+            }
         }
     }
 

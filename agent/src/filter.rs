@@ -27,6 +27,9 @@ pub enum Rejection {
     /// RFC 5905 test 7.
     #[error("root distance of 16 s or more")]
     BadHeader,
+    /// Whoever says so has never been set, or lies.
+    #[error("the source says a time before this agent was built")]
+    BeforeBuild,
     /// Longer than any server takes, or longer than the whole round trip.
     #[error("the source says it held the request for a time that cannot be")]
     HoldingTime,
@@ -78,7 +81,7 @@ impl Rejection {
             Self::Unauthenticated => 0x380 | 0x30,
             Self::Unsynchronised => 0x380 | 0x50,
             Self::RateKiss | Self::DenyKiss | Self::RestrictKiss => 0x380 | 0x50,
-            Self::BadHeader => 0x380 | 0x60,
+            Self::BadHeader | Self::BeforeBuild => 0x380 | 0x60,
             Self::HoldingTime | Self::MaxDelay => 0x3F0 | 0x7,
             Self::MaxDelayRatio => 0x3F0 | 0xB,
             Self::MaxDelayDevRatio | Self::MaxDelayQuantile => 0x3F0 | 0xD,

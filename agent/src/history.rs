@@ -135,6 +135,11 @@ impl History {
         self.samples.back()
     }
 
+    /// The samples, the oldest first.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter()
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.samples.len()

@@ -54,6 +54,8 @@ pub struct Settings {
     pub reselect_distance: Seconds,
     /// `stratumweight`.
     pub stratum_weight: Seconds,
+    /// `combinelimit`: sources up to this many times as distant as the best are combined with it.
+    pub combine_limit: f64,
     /// `local stratum N orphan`: stratum from which on sources are taken for orphans.
     pub orphan_stratum: Option<u8>,
 }
@@ -143,9 +145,6 @@ pub struct Selection {
     /// Sources to combine, the best among them, with weights that add up to one.
     pub combined: Vec<(usize, f64)>,
 }
-
-/// Sources up to this many times as distant as the best are combined with it (`combinelimit`).
-const COMBINE_LIMIT: f64 = 3.0;
 
 /// Selects. `previous` is the source followed so far: it stays unless another is better by more than `reselectdist`.
 pub fn select(candidates: &[Candidate], settings: &Settings, previous: Option<usize>) -> Selection {
@@ -291,8 +290,10 @@ fn choose(
     let best = previous
         .filter(|p| field.contains(p) && distance(*p) <= distance(nearest) + settings.reselect_distance.0)
         .unwrap_or(nearest);
-    let (near, far): (Vec<usize>, Vec<usize>) =
-        field.iter().copied().partition(|&i| i == best || distance(i) <= distance(best) * COMBINE_LIMIT);
+    let (near, far): (Vec<usize>, Vec<usize>) = field
+        .iter()
+        .copied()
+        .partition(|&i| i == best || distance(i) <= distance(best) * settings.combine_limit);
     mark(&mut verdicts, &far, Verdict::NotCombined);
     mark(&mut verdicts, &near, Verdict::Combined);
     mark(&mut verdicts, &[best], Verdict::Selected);
@@ -324,6 +325,7 @@ mod tests {
         max_jitter: Seconds(1.0),
         reselect_distance: Seconds(1e-4),
         stratum_weight: Seconds(1e-3),
+        combine_limit: 3.0,
         orphan_stratum: None,
     };
 

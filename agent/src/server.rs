@@ -15,6 +15,7 @@ use crate::keys::Keys;
 use crate::packet::{HEADER_LENGTH, Header, LONGEST_PACKET, Mode, Packet, RefId, Trailer};
 use crate::reference::Reference;
 use crate::report::Leap;
+use crate::smoothing::Smoothing;
 use crate::time::{Moment, Mono, NtpShort, NtpTimestamp, Seconds, Wall};
 
 /// Room for the longest answer: the header, and behind it the longest MAC (key number and 64 bytes).
@@ -51,6 +52,8 @@ pub struct Face {
     root_dispersion: Seconds,
     /// Gained per second.
     dispersion_rate: f64,
+    /// There is a source, and so a distance to it that what is served beside the best estimate adds to.
+    is_followed: bool,
 }
 
 impl Face {
@@ -69,11 +72,13 @@ impl Face {
             at,
             root_dispersion: reference.root_dispersion(at),
             dispersion_rate,
+            is_followed: matches!(reference, Reference::Source(_)),
         }
     }
 
-    fn root_dispersion(&self, now: Mono) -> Seconds {
-        self.root_dispersion + (now - self.at).max(Seconds::ZERO) * self.dispersion_rate
+    fn root_dispersion(&self, now: Mono, beside: Seconds) -> Seconds {
+        let beside = if self.is_followed { beside.abs() } else { Seconds::ZERO };
+        self.root_dispersion + beside + (now - self.at).max(Seconds::ZERO) * self.dispersion_rate
     }
 }
 
@@ -92,6 +97,8 @@ pub struct Service {
     pub face: Face,
     /// True time.
     pub line: Line,
+    /// What is served beside it on purpose.
+    pub smoothing: Option<Smoothing>,
 }
 
 /// A datagram that came to the server's socket.
@@ -160,9 +167,19 @@ impl Service {
         Some(Answered { length, held })
     }
 
-    /// The kernel saw an answer leave when its clock said `at`.
-    pub fn left(&self, clients: &Clients, to: IpAddr, held: NtpTimestamp, at: Wall) {
-        clients.improve_stamps(to, held, self.line.true_time(at).to_ntp());
+    /// What is told to those who ask for the time at this moment.
+    pub fn served_time(&self, now: Moment) -> Wall {
+        self.line.true_time(now.wall) + self.smoothed(now.mono)
+    }
+
+    /// How far served time is from the best estimate.
+    fn smoothed(&self, now: Mono) -> Seconds {
+        self.smoothing.as_ref().map_or(Seconds::ZERO, |smoothing| smoothing.at(now).offset)
+    }
+
+    /// The kernel saw an answer leave. The monotonic time may be one of a little later.
+    pub fn left(&self, clients: &Clients, to: IpAddr, held: NtpTimestamp, at: Moment) {
+        clients.improve_stamps(to, held, self.served_time(at).to_ntp());
     }
 
     /// The key that a request is signed with, if any; `None` = a signature that is not to be answered.
@@ -176,7 +193,8 @@ impl Service {
     }
 
     fn header(&self, asked: &Header, mode: Mode, now: Moment, received: Stamp) -> Header {
-        let face = &self.face;
+        let (face, smoothed) = (&self.face, self.smoothed(now.mono));
+        let served = |wall| (self.line.true_time(wall) + smoothed).to_ntp();
         Header {
             leap: face.leap,
             version: asked.version,
@@ -185,12 +203,12 @@ impl Service {
             poll: asked.poll,
             precision: self.precision,
             root_delay: face.root_delay,
-            root_dispersion: NtpShort::from_seconds(face.root_dispersion(now.mono)),
+            root_dispersion: NtpShort::from_seconds(face.root_dispersion(now.mono, smoothed)),
             ref_id: face.ref_id,
             reference: face.reference,
             origin: asked.transmit,
-            receive: self.line.true_time(received.wall).to_ntp(),
-            transmit: self.line.true_time(now.wall).to_ntp(),
+            receive: served(received.wall),
+            transmit: served(now.wall),
         }
     }
 }
@@ -239,4 +257,61 @@ fn interleave(part: &mut Part, asked: &Header, answer: &mut Header) -> Option<Nt
         }
     }
     Some(answer.receive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Access;
+    use crate::config::{AccessRule, ClientLog, SmoothTime, Subnet};
+    use crate::reference::SourceReference;
+    use crate::time::Ppm;
+
+    #[test]
+    fn what_is_served_beside_the_best_estimate_is_in_the_times_and_in_their_error() {
+        let limits = SmoothTime { max_rate: Ppm(400.0), max_wander: Ppm(0.01), leap_only: false };
+        let mut smoothing = Smoothing::new(limits, Mono(0));
+        smoothing.activate(Mono(0));
+        smoothing.correct(Mono(0), Seconds(0.25), 0.0);
+        let followed = Reference::Source(SourceReference {
+            address: "192.0.2.1".parse().unwrap(),
+            copied: None,
+            stratum: 3,
+            leap: Leap::Normal,
+            at: Mono(0),
+            reference_time: Wall(0),
+            root_delay: Seconds(0.010),
+            root_dispersion: Seconds(0.5),
+            dispersion_rate: 0.0,
+        });
+        let wall = Wall(1_800_000_000_000_000_000);
+        let now = Moment { mono: Mono(0), wall };
+        let received = Stamp { wall: wall + Seconds(-0.5), by: StampedBy::Kernel };
+        let answer = |smoothing: Option<Smoothing>, reference: &Reference| {
+            let everybody = AccessRule { allow: true, all: false, subnet: Subnet::Any };
+            let service = Service {
+                gate: Access::new(&[everybody]).gate().into(),
+                keys: Arc::default(),
+                limit: None,
+                precision: -25,
+                face: Face::of(reference),
+                line: Line { at: wall, offset: Seconds(0.25), rate: 0.0 },
+                smoothing,
+            };
+            let request = Header::request(4, 6, NtpTimestamp(1)).to_bytes();
+            let asked = Asked { from: "192.0.2.9".parse().unwrap(), received, bytes: &request };
+            let mut answer = [0; LONGEST_ANSWER];
+            service.answer(&Clients::new(ClientLog::Off, 1), now, &asked, &mut answer).unwrap();
+            Packet::parse(&answer[..HEADER_LENGTH]).unwrap().header
+        };
+        let plain = answer(None, &followed);
+        let smoothed = answer(Some(smoothing.clone()), &followed);
+        assert_eq!(plain.transmit, (wall + Seconds(0.25)).to_ntp());
+        assert_eq!(plain.root_dispersion.seconds(), Seconds(0.5));
+        assert_eq!(smoothed.transmit, wall.to_ntp());
+        assert_eq!(smoothed.receive, received.wall.to_ntp());
+        assert_eq!(smoothed.root_dispersion.seconds(), Seconds(0.75));
+        let local = Reference::Local { stratum: 8, reference_time: wall, leap: Leap::Normal };
+        assert_eq!(answer(Some(smoothing), &local).root_dispersion.seconds(), Seconds::ZERO);
+    }
 }

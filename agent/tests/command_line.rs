@@ -32,6 +32,7 @@ fn version_and_help_go_to_standard_output() {
         "-t SECONDS",
         "-p",
         "-R",
+        "-r",
         "-s",
         "-l FILE",
         "-L LEVEL",

@@ -58,6 +58,10 @@ impl Agent {
     }
 
     fn launch(config: &str, environment: &[(&str, &Path)]) -> Self {
+        Self::launch_with(&[], config, environment)
+    }
+
+    fn launch_with(options: &[&str], config: &str, environment: &[(&str, &Path)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let place = directory.path().to_str().unwrap();
@@ -65,6 +69,7 @@ impl Agent {
         fs::write(&file, Self::complete(config, place)).unwrap();
         let log = fs::File::create(directory.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_timefleet-agent"))
+            .args(options)
             .args(["-x", "-4", "--run-dir", place, "-f"])
             .arg(&file)
             .env_remove("NOTIFY_SOCKET")
@@ -109,17 +114,28 @@ impl Agent {
         wait_for("the agent's end", || child.try_wait().unwrap())
     }
 
-    /// Asks for TRACKING over the Unix socket.
-    fn tracking(&self) -> Option<Tracking> {
+    /// Asks over the Unix socket.
+    fn ask(&self, request: &Request) -> Option<Reply> {
         let mine = self.path("question.sock");
         let socket = UnixDatagram::bind(&mine).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.send_to(&Request::Tracking.encode(7, 0), self.path("chronyd.sock")).ok()?;
+        socket.send_to(&request.encode(7, 0), self.path("chronyd.sock")).ok()?;
         let mut bytes = [0; 1024];
         let length = socket.recv(&mut bytes).unwrap();
         fs::remove_file(&mine).unwrap();
-        match ask::parse_reply(&Request::Tracking, 7, bytes.get(..length).unwrap()) {
-            Ok(Reply::Tracking(tracking)) => Some(tracking),
+        Some(ask::parse_reply(request, 7, bytes.get(..length).unwrap()).unwrap())
+    }
+
+    fn tracking(&self) -> Option<Tracking> {
+        match self.ask(&Request::Tracking)? {
+            Reply::Tracking(tracking) => Some(tracking),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn source_count(&self) -> u32 {
+        match self.ask(&Request::SourceCount) {
+            Some(Reply::SourceCount(count)) => count,
             other => panic!("{other:?}"),
         }
     }
@@ -202,6 +218,84 @@ fn hup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     assert_eq!(agent.tracking().map(|tracking| tracking.stratum), Some(8));
     agent.signal(Signal::SIGTERM);
     assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
+fn files_of_sources_are_read_at_the_start_and_again_when_chronyc_says_so() {
+    let sources = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| fs::write(sources.path().join(name), text).unwrap();
+    file("a.sources", "server 127.1.1.1 offline\n");
+    let directive = format!("port 0\nserver 127.1.1.9 offline\nsourcedir {}", sources.path().display());
+    let mut agent = Agent::start(&directive);
+    assert_eq!(agent.source_count(), 2);
+    file("a.sources", "server 127.1.1.2 offline\nlocal stratum 1\n");
+    file("b.sources", "server 127.1.1.3 offline\npool a.invalid maxsources 2 offline\n");
+    assert_eq!(agent.source_count(), 2);
+    assert_eq!(agent.ask(&Request::ReloadSources), Some(Reply::Null));
+    wait_for("the files to be read", || (agent.source_count() == 5).then_some(()));
+    let wrong = format!(
+        "{}/a.sources:2:1: 'local' cannot stand in a file of sources; it takes 'server' and 'pool'\n",
+        sources.path().display()
+    );
+    assert!(agent.log().contains(&wrong), "{}", agent.log());
+    file("b.sources", "");
+    assert_eq!(agent.ask(&Request::ReloadSources), Some(Reply::Null));
+    wait_for("the files to be read", || (agent.source_count() == 2).then_some(()));
+
+    file("b.sources", "server 127.1.1.3 offline\n");
+    agent.signal(Signal::SIGHUP);
+    // While it starts again there is nobody to be asked.
+    wait_for("the second start", || (agent.log().matches("watching the time by").count() == 2).then_some(()));
+    assert_eq!(agent.source_count(), 3);
+    agent.signal(Signal::SIGTERM);
+    assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
+fn samples_are_kept_over_a_restart_and_used_once() {
+    let server = Agent::start(&server(21_504));
+    let kept = tempfile::tempdir().unwrap();
+    let file = kept.path().join(format!("{}.dat", address(1)));
+    let source = format!("server {} port 21504 iburst minpoll 0 maxpoll 1", address(1));
+    let config = format!("{source}\nport 0\ndumpdir {}", kept.path().display());
+    let mut first = Agent::start(&config);
+    wait_for("the client to be synchronised", || first.tracking().filter(|tracking| tracking.stratum == 11));
+    assert_eq!(first.ask(&Request::Dump(0)), Some(Reply::Null));
+    wait_for("a dump on request", || file.exists().then_some(()));
+    fs::remove_file(&file).unwrap();
+    first.signal(Signal::SIGTERM);
+    assert_eq!(first.wait().code(), Some(0));
+    assert!(file.exists());
+
+    let second = Agent::launch_with(&["-r"], &config, &[]);
+    second.wait_until_running();
+    assert!(!file.exists(), "whoever kills this one must not find it again");
+    let told = second.log();
+    assert!(told.contains(&format!("{}: took up ", address(1))), "{told}");
+    drop(server);
+}
+
+#[test]
+fn cyclelogs_begins_new_log_files_once_somebody_has_moved_the_old_ones_away() {
+    let server = Agent::start(&server(21_505));
+    let logs = tempfile::tempdir().unwrap();
+    let file = logs.path().join("tracking.log");
+    let source = format!("server {} port 21505 iburst minpoll -3 maxpoll -3", address(1));
+    let client = Agent::start(&format!("{source}\nport 0\nlogdir {}\nlog tracking", logs.path().display()));
+    let lines = || fs::read_to_string(&file).unwrap_or_default().lines().count();
+    wait_for("updates in the log", || (lines() > 6).then_some(()));
+    let old = logs.path().join("tracking.log.1");
+    fs::rename(&file, &old).unwrap();
+    let before = fs::metadata(&old).unwrap().len();
+    wait_for("the old file to grow", || (fs::metadata(&old).unwrap().len() > before).then_some(()));
+    assert!(!file.exists());
+    assert_eq!(client.ask(&Request::CycleLogs), Some(Reply::Null));
+    wait_for("the new file", || (lines() > 3).then_some(()));
+    assert!(
+        fs::read_to_string(&file).unwrap().starts_with("====="),
+        "it begins with the names of the columns"
+    );
+    drop(server);
 }
 
 #[test]

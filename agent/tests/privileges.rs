@@ -9,6 +9,7 @@
     reason = "helpers of tests are not recognised as ones"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
@@ -111,11 +112,17 @@ impl Agent {
         wait_for("the agent's end", || child.try_wait().unwrap()).code()
     }
 
-    /// A line of /proc/PID/status.
+    /// A line of /proc/PID/status, which is the same for all threads.
     fn status(&self, key: &str) -> String {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-        line.unwrap_or_else(|| panic!("no {key} in {status}")).trim().to_owned()
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let lines = tasks.map(|task| {
+            let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            line.unwrap_or_else(|| panic!("no {key} in {status}")).trim().to_owned()
+        });
+        let lines: BTreeSet<String> = lines.collect();
+        assert_eq!(lines.len(), 1, "{key}: {lines:?}");
+        lines.into_iter().next().unwrap()
     }
 
     /// Asks for TRACKING over the Unix socket, as root's chronyc does.
@@ -175,7 +182,7 @@ fn a_life_without_root_and_under_the_filter() {
     let mut server = Agent::start(&["-F", "1"], &serve);
     // A name, and a port that only root or the capability opens, on both sides.
     let name = "server localhost port 123 iburst minpoll 0 maxpoll 1 offline";
-    let ask = format!("server {} iburst minpoll 0 maxpoll 1\n{name}\nacquisitionport 923", address(1));
+    let ask = format!("server {} iburst minpoll 0 maxpoll 1 xleave\n{name}\nacquisitionport 923", address(1));
     let mut client =
         Agent::start(&["-F", "-1", "-L", "-1"], &format!("{ask}\nport 0\nbindacqaddress {}", address(2)));
     for agent in [&server, &client] {

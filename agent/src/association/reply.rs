@@ -14,7 +14,7 @@ use crate::oscillator::Oscillator;
 use crate::packet::{Header, Mode, Packet, RefId, Trailer};
 use crate::regression::SlopePrior;
 use crate::report::Leap;
-use crate::time::Seconds;
+use crate::time::{Seconds, Wall};
 
 /// A datagram at an exchange's socket.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,8 @@ pub struct Context<'a> {
     pub own_port: u16,
     /// What replies may be signed with.
     pub keys: &'a Keys,
+    /// No source that is right says an earlier time.
+    pub built: Wall,
 }
 
 /// What the last reply that passed the header tests said, for chronyc's `ntpdata`.
@@ -165,7 +167,7 @@ impl Association {
             self.obey(kiss);
             return Err(kiss.into());
         }
-        check_source(header)?;
+        check_source(header, taking.instants.source_sent, context.built)?;
         self.reach |= 1;
         self.polls_unreachable = 0;
         self.counters.valid = self.counters.valid.wrapping_add(1);
@@ -261,9 +263,12 @@ fn check_reply(header: &Header, ours: &Exchange) -> Result<Form, Rejection> {
     Ok(form)
 }
 
-fn check_source(header: &Header) -> Result<(), Rejection> {
+fn check_source(header: &Header, sent: Wall, built: Wall) -> Result<(), Rejection> {
     if header.leap == Leap::NotSynchronised || header.stratum == 0 || header.stratum >= 16 {
         return Err(Rejection::Unsynchronised);
+    }
+    if sent < built {
+        return Err(Rejection::BeforeBuild);
     }
     let distance = header.root_delay.seconds() / 2.0 + header.root_dispersion.seconds();
     if distance >= MAX_ROOT_DISTANCE { Err(Rejection::BadHeader) } else { Ok(()) }

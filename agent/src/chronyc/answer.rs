@@ -95,6 +95,10 @@ fn carry_out(desk: &mut impl Desk, request: Request, length: usize) -> (Status, 
                 None => return (Status::Inactive, Reply::Null),
             }
         }
+        Request::Smoothing => match desk.smoothing() {
+            Some(smoothing) => Some(Reply::Smoothing(smoothing)),
+            None => return (Status::NotEnabled, Reply::Null),
+        },
         Request::ManualList => Some(Reply::ManualSamples(desk.manual_samples())),
         Request::SetTime(time) => match desk.set_time(time) {
             Ok(found) => Some(Reply::ManualTimestamp(found)),
@@ -135,7 +139,8 @@ fn command(desk: &mut impl Desk, request: Request) -> Status {
         Request::AddSource(source) => add_source(desk, &source),
         Request::DeleteSource(address) => desk.delete_source(address),
         Request::Local2(local) => desk.set_local(local_of(&local)),
-        Request::Local3(Local3 { basic, .. }) => desk.set_local(local_of(&basic)),
+        Request::Local3(Local3 { basic, activate, wait_synced, wait_unsynced }) => desk
+            .set_local(local_of(&basic).map(|local| Local { activate, wait_synced, wait_unsynced, ..local })),
         Request::ModifyMaxUpdateSkew(skew) => desk.set_max_update_skew(skew),
         Request::ReselectDistance(distance) => desk.set_reselect_distance(distance),
         Request::OnOffline => desk.switch_by_reachability(),
@@ -197,6 +202,8 @@ fn manual_command(desk: &mut impl Desk, request: &Request) -> Status {
     match request {
         Request::Manual(0) => desk.set_manual(Manual::Off),
         Request::Manual(1) => desk.set_manual(Manual::On),
+        Request::SmoothTime(0) => desk.order_smoothing(false),
+        Request::SmoothTime(1) => desk.order_smoothing(true),
         Request::Manual(2) => desk.set_manual(Manual::Reset),
         Request::ManualDelete(index) => match u32::try_from(*index) {
             Ok(index) => desk.delete_manual_sample(index),
@@ -210,7 +217,6 @@ fn manual_command(desk: &mut impl Desk, request: &Request) -> Status {
 fn without(request: &Request) -> Status {
     match request {
         Request::RtcReport | Request::WriteRtc | Request::TrimRtc => Status::NoRtc,
-        Request::Smoothing | Request::SmoothTime(0 | 1) => Status::NotEnabled,
         Request::Manual(_) | Request::SmoothTime(_) => Status::Invalid,
         _ => Status::Failed,
     }
@@ -254,12 +260,12 @@ fn subnet_of(network: Network) -> Option<Subnet> {
     }
 }
 
-/// The waits and the activation distance of newer versions are not known to [`Local`]: they are left out.
 fn local_of(local: &Local2) -> Option<Local> {
     (local.enable != 0).then(|| Local {
         stratum: local.stratum.clamp(1, 15) as u8,
         distance: local.distance,
         orphan: local.orphan != 0,
+        ..Local::default()
     })
 }
 

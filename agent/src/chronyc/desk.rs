@@ -179,6 +179,14 @@ pub trait Desk {
     fn rekey(&mut self) -> Status {
         Status::Failed
     }
+    /// SMOOTHING; `None` = served time is not smoothed (status 6).
+    fn smoothing(&self) -> Option<wire::Smoothing> {
+        None
+    }
+    /// SMOOTHTIME: begin, or forget what there is to be smoothed.
+    fn order_smoothing(&mut self, _activate: bool) -> Status {
+        Status::NotEnabled
+    }
     /// MANUAL.
     fn set_manual(&mut self, _manual: Manual) -> Status {
         Status::NotEnabled

@@ -1,13 +1,15 @@
 //! One directive: its name, its words, and what they change in the configuration. A room for each topic.
 
 mod access;
-mod clock;
+pub(super) mod clock;
 mod files;
 pub(super) mod leap;
 mod local;
+pub(super) mod logs;
 mod process;
 mod rates;
-mod selection;
+pub(super) mod selection;
+pub(super) mod smoothing;
 mod sockets;
 mod sources;
 
@@ -21,15 +23,17 @@ type Directive = (&'static str, Read);
 type Read = fn(&mut Draft, &mut Line<'_>) -> Result<(), Wrong>;
 
 /// Every directive that is honoured, by topic.
-const TOPICS: [&[Directive]; 10] = [
+const TOPICS: [&[Directive]; 12] = [
     access::DIRECTIVES,
     clock::DIRECTIVES,
     files::DIRECTIVES,
     leap::DIRECTIVES,
     local::DIRECTIVES,
+    logs::DIRECTIVES,
     process::DIRECTIVES,
     rates::DIRECTIVES,
     selection::DIRECTIVES,
+    smoothing::DIRECTIVES,
     sockets::DIRECTIVES,
     sources::DIRECTIVES,
 ];

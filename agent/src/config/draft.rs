@@ -17,6 +17,8 @@ pub(super) struct Draft {
     pub(super) place: Place,
     /// What the line wants to be read in its place, and the column where it says so.
     pub(super) inclusion: Option<(Inclusion, usize)>,
+    /// Where the first `log` stands: the line, and the column.
+    pub(super) log_at: Option<(Place, usize)>,
     /// Lines without effect.
     pub(super) notes: Vec<ConfigError>,
 }
@@ -40,6 +42,15 @@ pub(super) enum Inclusion {
 }
 
 impl Draft {
+    /// Says which lines miss another one to have an effect.
+    pub(super) fn note_what_is_missing(&mut self) {
+        let is_lost = self.config.logs.is_any() && self.config.log_dir.is_none();
+        if let Some((Place { file, line }, column)) = self.log_at.take().filter(|_| is_lost) {
+            let message = "nothing is logged to files without 'logdir'".to_owned();
+            self.notes.push(ConfigError { file, line, column, message, included_at: Vec::new() });
+        }
+    }
+
     /// After the last line.
     pub(super) fn finish(self) -> Config {
         let mut config = self.config;

@@ -24,7 +24,11 @@ mod tests;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+pub use self::directive::clock::FallbackDrift;
 pub use self::directive::leap::{LeapMode, LeapSource};
+pub use self::directive::logs::Logs;
+pub use self::directive::selection::AuthSelectMode;
+pub use self::directive::smoothing::SmoothTime;
 pub use self::draft::Place;
 pub use self::files::Files;
 pub use self::open_command::OpenCommand;
@@ -43,6 +47,8 @@ pub struct Config {
     pub command_access: Vec<AccessRule>,
     /// `local`: serve time without a source.
     pub local: Option<Local>,
+    /// `manual`: times that a person enters are taken.
+    pub manual: bool,
     /// `maxdistance`: a source with a larger root distance is not selected.
     pub max_distance: Seconds,
     /// `maxjitter`: a source with a larger jitter is not selected.
@@ -53,6 +59,10 @@ pub struct Config {
     pub reselect_distance: Seconds,
     /// `stratumweight`: distance added for each stratum.
     pub stratum_weight: Seconds,
+    /// `combinelimit`: sources up to this many times as distant as the selected one are combined with it.
+    pub combine_limit: f64,
+    /// `authselectmode`: what it means for a source to have no key.
+    pub auth_select_mode: AuthSelectMode,
     /// `makestep`: when to step instead of slewing.
     pub make_step: Option<MakeStep>,
     /// `maxchange`: give up rather than correct a larger offset.
@@ -65,6 +75,20 @@ pub struct Config {
     pub max_update_skew: Ppm,
     /// `maxclockerror`: how fast the clock may drift on its own beyond what was measured.
     pub max_clock_error: Ppm,
+    /// `maxdrift`: the oscillator is never taken to be more wrong than this.
+    pub max_drift: Ppm,
+    /// `fallbackdrift`.
+    pub fallback_drift: Option<FallbackDrift>,
+    /// `log`: which records are written to files.
+    pub logs: Logs,
+    /// `logdir`: where; without it nowhere.
+    pub log_dir: Option<PathBuf>,
+    /// `logbanner`: the names of the columns stand above every so many lines; 0 = never.
+    pub log_banner: u32,
+    /// `logchange`: errors of the clock above this are told.
+    pub log_change: Seconds,
+    /// `smoothtime`: corrections reach those who are served slowly.
+    pub smooth_time: Option<SmoothTime>,
     /// `leapsecmode`: what is done when a leap second comes.
     pub leap_mode: LeapMode,
     /// `leapseclist` or `leapsectz`: where leap seconds are known from besides the sources.
@@ -97,6 +121,10 @@ pub struct Config {
     pub command_socket: CommandSocket,
     /// `driftfile`: where the learned frequency is kept over restarts.
     pub drift_file: Option<PathBuf>,
+    /// `driftfile … interval`: it is not written more often than this.
+    pub drift_interval: Seconds,
+    /// `dumpdir`: where samples are kept over restarts.
+    pub dump_dir: Option<PathBuf>,
     /// `pidfile`.
     pub pid_file: Option<PathBuf>,
     /// `clientloglimit` and `noclientlog`.
@@ -131,17 +159,27 @@ impl Default for Config {
             access: Vec::new(),
             command_access: Vec::new(),
             local: None,
+            manual: false,
             max_distance: Seconds(3.0),
             max_jitter: Seconds(1.0),
             min_sources: 1,
             reselect_distance: Seconds(1e-4),
             stratum_weight: Seconds(1e-3),
+            combine_limit: 3.0,
+            auth_select_mode: AuthSelectMode::default(),
             make_step: None,
             max_change: None,
             max_slew_rate: Ppm(1e6 / 12.0),
             correction_time_ratio: 3.0,
             max_update_skew: Ppm(1000.0),
             max_clock_error: Ppm(1.0),
+            max_drift: Ppm(500_000.0),
+            fallback_drift: None,
+            logs: Logs::default(),
+            log_dir: None,
+            log_banner: 32,
+            log_change: Seconds(1.0),
+            smooth_time: None,
             leap_mode: LeapMode::System,
             leap_source: None,
             rtc_sync: false,
@@ -158,6 +196,8 @@ impl Default for Config {
             bind_command_addresses: Vec::new(),
             command_socket: CommandSocket::Default,
             drift_file: None,
+            drift_interval: Seconds(3600.0),
+            dump_dir: None,
             pid_file: None,
             client_log: ClientLog::default(),
             rate_limit: None,
@@ -257,7 +297,7 @@ impl std::fmt::Display for Family {
     }
 }
 
-/// `local stratum N distance D orphan`.
+/// `local stratum N distance D activate A waitsynced W waitunsynced V orphan`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Local {
     /// Stratum that is served (1 to 15, default 10).
@@ -266,11 +306,24 @@ pub struct Local {
     pub distance: Seconds,
     /// Take part in electing one server among those with the same stratum.
     pub orphan: bool,
+    /// Not before the root distance was below this once; 0 = also when no source was ever followed.
+    pub activate: Seconds,
+    /// Not sooner than this after the last clock update.
+    pub wait_synced: Seconds,
+    /// Not sooner than this after the start, as long as no source was followed.
+    pub wait_unsynced: Seconds,
 }
 
 impl Default for Local {
     fn default() -> Self {
-        Self { stratum: 10, distance: Seconds(1.0), orphan: false }
+        Self {
+            stratum: 10,
+            distance: Seconds(1.0),
+            orphan: false,
+            activate: Seconds::ZERO,
+            wait_synced: Seconds::ZERO,
+            wait_unsynced: Seconds::ZERO,
+        }
     }
 }
 

@@ -56,6 +56,7 @@ pub fn read_lines<'a>(
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
+    reader.draft.note_what_is_missing();
     let notes = std::mem::take(&mut reader.draft.notes);
     Ok(Reading { config: reader.draft.finish(), lines: reader.lines, notes })
 }

@@ -98,19 +98,40 @@ fn open_commands() -> impl Strategy<Value = Vec<OpenCommand>> {
 }
 
 prop_compose! {
+    fn logs()(wanted in prop::array::uniform5(any::<bool>())) -> Logs {
+        let [raw_measurements, measurements, statistics, tracking, selection] = wanted;
+        Logs { raw_measurements, measurements, statistics, tracking, selection }
+    }
+}
+
+prop_compose! {
+    fn local()(
+        (stratum, distance, orphan) in (1..=15_u8, 0.0..=1e6_f64, any::<bool>()),
+        waits in prop::array::uniform3(prop_oneof![Just(0.0), 0.0..=1e6_f64]),
+    ) -> Local {
+        let [activate, wait_synced, wait_unsynced] = waits.map(Seconds);
+        Local { stratum, distance: Seconds(distance), orphan, activate, wait_synced, wait_unsynced }
+    }
+}
+
+prop_compose! {
     fn thinking()(
         upstreams in prop::collection::vec(upstream(), 0..4),
-        local in prop::option::of((1..=15_u8, 0.0..=1e6_f64, any::<bool>())),
+        (local, manual) in (prop::option::of(local()), any::<bool>()),
         (distance, jitter, sources, reselect, weight) in
             (1e-6..=1e6_f64, 1e-6..=1e6_f64, 1..=1000_u32, 0.0..=1e6_f64, 0.0..=1e6_f64),
         (slew, ratio, skew, error, rtc_sync) in
             (0.001..=1e5_f64, 0.01..=1e3_f64, 0.001..=1e6_f64, 0.0..=1e5_f64, any::<bool>()),
         make_step in prop::option::of((0.0..=1e9_f64, limit())),
+        (max_drift, combine_limit, log_change, auth_select_mode) in
+            (0.0..=1e6_f64, 0.0..=1e6_f64, 0.0..=1e9_f64, prop::sample::select(AuthSelectMode::ALL.to_vec())),
+        smooth_time in prop::option::of((0.001..=5e5_f64, 1e-6..=1e5_f64, any::<bool>())),
+        fallback in prop::option::of((1..=30_i8, 1..=30_i8)),
         max_change in prop::option::of((0.0..=1e9_f64, 0..=1_000_000_000_u32, limit())),
     ) -> Config {
         Config {
             upstreams,
-            local: local.map(|(stratum, distance, orphan)| Local { stratum, distance: Seconds(distance), orphan }),
+            local, manual,
             max_distance: Seconds(distance), max_jitter: Seconds(jitter), min_sources: sources,
             reselect_distance: Seconds(reselect), stratum_weight: Seconds(weight),
             make_step: make_step.map(|(threshold, limit)| MakeStep { threshold: Seconds(threshold), limit }),
@@ -118,6 +139,13 @@ prop_compose! {
                 .map(|(offset, start, ignore)| MaxChange { offset: Seconds(offset), start, ignore }),
             max_slew_rate: Ppm(slew), correction_time_ratio: ratio, max_update_skew: Ppm(skew),
             max_clock_error: Ppm(error), rtc_sync,
+            smooth_time: smooth_time.map(|(rate, wander, leap_only)| SmoothTime {
+                max_rate: Ppm(rate), max_wander: Ppm(wander), leap_only,
+            }),
+            max_drift: Ppm(max_drift), combine_limit, log_change: Seconds(log_change),
+            auth_select_mode: auth_select_mode.1,
+            fallback_drift: fallback
+                .map(|(one, other)| FallbackDrift { shortest: one.min(other), longest: one.max(other) }),
             ..Config::default()
         }
     }
@@ -134,7 +162,9 @@ prop_compose! {
             (addresses(), addresses(), addresses()),
         (command_socket, drift_file, pid_file, client_log, open_commands) in
             (command_socket(), prop::option::of(path()), prop::option::of(path()), client_log(), open_commands()),
-        key_file in prop::option::of(path()),
+        (key_file, dump_dir, drift_interval) in
+            (prop::option::of(path()), prop::option::of(path()), 0.0..=1e9_f64),
+        (logs, log_dir, log_banner) in (logs(), prop::option::of(path()), 0..=1_000_000_000_u32),
         (rate_limit, command_rate_limit) in (rate_limit(0..=4), rate_limit(0..=0)),
         source_dirs in prop::collection::vec(directories(), 0..3),
         (min_samples, max_samples) in (prop::option::of(1..=64_u32), prop::option::of(1..=64_u32)),
@@ -154,6 +184,7 @@ prop_compose! {
             bind_acquisition_addresses,
             bind_command_addresses,
             command_socket,
+            drift_interval: if drift_file.is_some() { Seconds(drift_interval) } else { Config::default().drift_interval },
             drift_file,
             pid_file,
             client_log,
@@ -161,6 +192,8 @@ prop_compose! {
             key_file,
             rate_limit,
             command_rate_limit,
+            dump_dir,
+            logs, log_dir, log_banner,
             source_dirs,
             min_samples,
             max_samples,

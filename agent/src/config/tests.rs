@@ -63,7 +63,8 @@ fn the_notebooks_server_for_an_isolated_site() {
         config.access.iter().map(|rule| rule.subnet).collect::<Vec<_>>(),
         [net("10.20.0.0", 16), net("0.0.0.0", 0), net("::", 0)]
     );
-    assert_eq!(config.local, Some(Local { stratum: 10, distance: Seconds(0.1), orphan: true }));
+    let local = Local { distance: Seconds(0.1), orphan: true, ..Local::default() };
+    assert_eq!(config.local, Some(local));
     assert_eq!(config.max_distance, Seconds(16.0));
 }
 

@@ -4,9 +4,10 @@
 use std::fmt;
 
 use super::{
-    AccessRule, ClientLog, CommandSocket, Config, Family, LeapMode, Local, MakeStep, MaxChange, OpenCommand,
-    RateLimit, Subnet, Upstream, UpstreamKind,
+    AccessRule, AuthSelectMode, ClientLog, CommandSocket, Config, FallbackDrift, Family, LeapMode, Local,
+    MakeStep, MaxChange, OpenCommand, RateLimit, Subnet, Upstream, UpstreamKind,
 };
+use crate::time::Seconds;
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,9 +27,11 @@ impl fmt::Display for Config {
                 writeln!(f, "{}{rule}", if rule.allow { allow } else { deny })?;
             }
         }
-        if let Some(Local { stratum, distance, orphan }) = self.local {
-            let orphan = if orphan { " orphan" } else { "" };
-            writeln!(f, "local stratum {stratum} distance {}{orphan}", distance.0)?;
+        if let Some(local) = self.local {
+            writeln!(f, "local{local}")?;
+        }
+        if self.manual {
+            writeln!(f, "manual")?;
         }
         for (name, value, usual) in [
             ("maxdistance", self.max_distance.0, usual.max_distance.0),
@@ -40,6 +43,10 @@ impl fmt::Display for Config {
             ("corrtimeratio", self.correction_time_ratio, usual.correction_time_ratio),
             ("maxupdateskew", self.max_update_skew.0, usual.max_update_skew.0),
             ("maxclockerror", self.max_clock_error.0, usual.max_clock_error.0),
+            ("maxdrift", self.max_drift.0, usual.max_drift.0),
+            ("combinelimit", self.combine_limit, usual.combine_limit),
+            ("logbanner", f64::from(self.log_banner), f64::from(usual.log_banner)),
+            ("logchange", self.log_change.0, usual.log_change.0),
             ("port", f64::from(self.port), f64::from(usual.port)),
             ("cmdport", f64::from(self.command_port), f64::from(usual.command_port)),
             ("dscp", f64::from(self.dscp), f64::from(usual.dscp)),
@@ -48,7 +55,8 @@ impl fmt::Display for Config {
             directive(f, name, value, usual)?;
         }
         self.write_clock(f)?;
-        self.write_places(f)
+        self.write_places(f)?;
+        self.write_askers(f)
     }
 }
 
@@ -61,11 +69,20 @@ impl Config {
         if let Some(MaxChange { offset, start, ignore }) = self.max_change {
             writeln!(f, "maxchange {} {start} {}", offset.0, unlimited(ignore))?;
         }
+        if let Some(FallbackDrift { shortest, longest }) = self.fallback_drift {
+            writeln!(f, "fallbackdrift {shortest} {longest}")?;
+        }
+        if self.auth_select_mode != AuthSelectMode::default() {
+            writeln!(f, "authselectmode {}", self.auth_select_mode)?;
+        }
         if self.leap_mode != LeapMode::default() {
             writeln!(f, "leapsecmode {}", self.leap_mode)?;
         }
         if let Some(source) = &self.leap_source {
             writeln!(f, "{source}")?;
+        }
+        if let Some(smooth_time) = self.smooth_time {
+            writeln!(f, "smoothtime {smooth_time}")?;
         }
         if self.rtc_sync {
             writeln!(f, "rtcsync")?;
@@ -103,9 +120,22 @@ impl Config {
         for directories in &self.source_dirs {
             writeln!(f, "sourcedir {}", directories.join(" "))?;
         }
-        for (name, path) in
-            [("driftfile", &self.drift_file), ("pidfile", &self.pid_file), ("keyfile", &self.key_file)]
-        {
+        if self.logs.is_any() {
+            writeln!(f, "log{}", self.logs)?;
+        }
+        if let Some(path) = &self.drift_file {
+            write!(f, "driftfile {}", path.display())?;
+            if self.drift_interval != Self::default().drift_interval {
+                write!(f, " interval {}", self.drift_interval.0)?;
+            }
+            writeln!(f)?;
+        }
+        for (name, path) in [
+            ("logdir", &self.log_dir),
+            ("dumpdir", &self.dump_dir),
+            ("pidfile", &self.pid_file),
+            ("keyfile", &self.key_file),
+        ] {
             if let Some(path) = path {
                 writeln!(f, "{name} {}", path.display())?;
             }
@@ -116,7 +146,10 @@ impl Config {
         if self.lock_all {
             writeln!(f, "lock_all")?;
         }
-        directive(f, "sched_priority", f64::from(self.sched_priority), 0.0)?;
+        directive(f, "sched_priority", f64::from(self.sched_priority), 0.0)
+    }
+
+    fn write_askers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.open_commands != OpenCommand::USUAL {
             let words: Vec<String> = self.open_commands.iter().map(|command| format!(" {command}")).collect();
             writeln!(f, "opencommands{}", words.concat())?;
@@ -195,6 +228,26 @@ impl fmt::Display for Upstream {
         ] {
             if let Some(value) = value {
                 write!(f, " {name} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The words after `local`, with the blank before them.
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " stratum {} distance {}", self.stratum, self.distance.0)?;
+        if self.orphan {
+            write!(f, " orphan")?;
+        }
+        for (name, value) in [
+            ("activate", self.activate),
+            ("waitsynced", self.wait_synced),
+            ("waitunsynced", self.wait_unsynced),
+        ] {
+            if value != Seconds::ZERO {
+                write!(f, " {name} {}", value.0)?;
             }
         }
         Ok(())

@@ -7,18 +7,12 @@ pub(super) fn reason(directive: &str) -> Option<&'static str> {
 }
 
 const HARDWARE_TIMESTAMPS: &str = "only the kernel's timestamps are used";
-const LOG_FILES: &str =
-    "it writes no log files of its own; what it has to say goes to standard error and so to the journal";
 const NTS: &str = "NTS is not implemented";
 const PTP: &str = "NTP over PTP is not implemented";
 const REAL_TIME_CLOCK: &str = "the real-time clock is left to the kernel; write 'rtcsync'";
 
 const REASONS: &[(&str, &str)] = &[
-    ("authselectmode", "all sources are equal; write 'trust', 'require' or 'noselect' on their lines"),
     ("broadcast", "it does not broadcast; clients poll it"),
-    ("combinelimit", "how sources are combined is fixed"),
-    ("dumpdir", "sample histories are not kept over restarts; only the drift file is"),
-    ("fallbackdrift", "without updates the clock keeps its last frequency"),
     ("hwclockfile", REAL_TIME_CLOCK),
     ("hwtimestamp", HARDWARE_TIMESTAMPS),
     ("hwtstimeout", HARDWARE_TIMESTAMPS),
@@ -27,13 +21,7 @@ const REASONS: &[(&str, &str)] = &[
         "chrony.conf(5) deprecates it; 'makestep THRESHOLD 1' with 'server … iburst' for each of its servers steps at the \
          start in the same way",
     ),
-    ("log", LOG_FILES),
-    ("logbanner", LOG_FILES),
-    ("logchange", LOG_FILES),
-    ("logdir", LOG_FILES),
     ("mailonchange", "it sends no mail; 'timefleet audit' watches the clock"),
-    ("manual", "time cannot be entered by hand; write 'local' on an isolated server"),
-    ("maxdrift", "only the kernel's own limit of 100000 ppm holds"),
     ("maxntsconnections", NTS),
     ("nocerttimecheck", NTS),
     ("nosystemcert", NTS),
@@ -57,6 +45,5 @@ const REASONS: &[(&str, &str)] = &[
     ("rtcdevice", REAL_TIME_CLOCK),
     ("rtcfile", REAL_TIME_CLOCK),
     ("rtconutc", REAL_TIME_CLOCK),
-    ("smoothtime", "served time is the host's own time"),
-    ("tempcomp", "there is no compensation by temperature"),
+    ("tempcomp", "temperatures are not read; the frequency is learned from the sources alone"),
 ];

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use crate::association::ExchangeId;
 use crate::config::{Config, Family};
 use crate::keys::Keys;
+use crate::record::Record;
 use crate::report::{ClockControl, Leap};
-use crate::time::{Ppm, Seconds};
+use crate::time::{Ppm, Seconds, Wall};
 
 /// What an engine starts from.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Setup {
     pub seed: [u8; 32],
     /// Precision of the machine's clock reading, log2 seconds (RFC 5905, e.g. -25).
     pub precision: i8,
+    /// When the agent was built: a clock that says an earlier time is wrong, whoever's it is.
+    pub built: Wall,
 }
 
 /// What a drift file holds.
@@ -36,6 +39,13 @@ pub struct Drift {
     pub frequency: Ppm,
     /// Its error bound.
     pub skew: Ppm,
+}
+
+impl Drift {
+    /// `maxdrift`.
+    pub(super) fn within(self, limit: Ppm) -> Self {
+        Self { frequency: Ppm(self.frequency.0.clamp(-limit.0.abs(), limit.0.abs())), ..self }
+    }
 }
 
 /// One name that is being looked up.
@@ -89,10 +99,14 @@ pub enum Action {
     },
     /// Read the files of sources (`sourcedir`) again, answer with [`super::Engine::handle_file_sources`].
     ReloadSources,
+    /// Append a line to a log file.
+    Record(Record),
     /// Open the log files anew: somebody has moved them away.
     CycleLogs,
     /// Write the drift file.
     SaveDrift(Drift),
+    /// Write the samples of [`super::Engine::dumps`] to files.
+    Dump,
     /// Write a line to the log.
     Log {
         /// How bad.

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::options::Options;
 use super::{Action, Engine, Level, Source, Transport};
 use crate::association::{Association, StampedBy};
 use crate::chronyc;
-use crate::chronyc::desk::{Asker, Desk, SourceOption, Table};
+use crate::chronyc::desk::{Asker, Desk, Manual, SourceOption, Table};
 use crate::chronyc::wire::{self, Address};
 use crate::client_log::Outcome;
 use crate::config::{AccessRule, Local, MakeStep, OpenCommand};
@@ -67,7 +68,7 @@ fn ref_id_of(source: &Source) -> u32 {
     source.association.as_ref().map_or(0, |association| RefId::of_address(association.address.ip()).0)
 }
 
-fn whole_seconds(span: Seconds) -> u32 {
+pub(super) fn whole_seconds(span: Seconds) -> u32 {
     span.0.clamp(0.0, f64::from(u32::MAX - 1)) as u32
 }
 
@@ -181,10 +182,7 @@ impl Desk for EngineDesk<'_> {
     fn select_data(&self, index: u32) -> Option<wire::SelectData> {
         let source = self.place(index)?;
         let upstream = &source.upstream;
-        let options = u16::from(upstream.no_select)
-            | (u16::from(upstream.prefer) << 1)
-            | (u16::from(upstream.trust) << 2)
-            | (u16::from(upstream.require) << 3);
+        let effective = self.engine.options(upstream, self.engine.kinds());
         let association = source.association.as_ref();
         let estimate = association.and_then(Association::estimate);
         let free = self.engine.oscillator.free(self.now.wall);
@@ -203,8 +201,8 @@ impl Desk for EngineDesk<'_> {
             state: source.verdict.letter() as u8,
             authenticated: u8::from(upstream.key.is_some()),
             leap: leap_bits(leap),
-            configured: options,
-            effective: options,
+            configured: Options::configured(upstream).bits(),
+            effective: effective.bits(),
             sample_age: age,
             score: 1.0,
             low: offset - distance,
@@ -289,26 +287,7 @@ impl Desk for EngineDesk<'_> {
     }
 
     fn server_stats(&self) -> wire::ServerStats {
-        let clients = &self.engine.clients;
-        let (totals, served, held) = (clients.totals(), clients.served(), clients.held_stamps());
-        wire::ServerStats {
-            ntp_hits: totals.ntp_hits,
-            cmd_hits: totals.command_hits,
-            ntp_drops: totals.ntp_drops,
-            cmd_drops: totals.command_drops,
-            log_drops: totals.records_lost,
-            daemon_rx: Some(served.daemon_received),
-            daemon_tx: Some(served.daemon_sent),
-            kernel_rx: Some(served.kernel_received),
-            kernel_tx: Some(served.kernel_sent),
-            ntp_auth_hits: served.authenticated,
-            ntp_interleaved_hits: served.interleaved,
-            timestamps_held: held.pairs,
-            timestamp_span: u64::from(whole_seconds(held.span)),
-            hw_rx: Some(0),
-            hw_tx: Some(0),
-            ..wire::ServerStats::default()
-        }
+        self.engine.server_stats()
     }
 
     fn clients(&mut self, page: wire::ClientsPage) -> Option<wire::Clients> {
@@ -451,8 +430,34 @@ impl Desk for EngineDesk<'_> {
         wire::Status::Success
     }
 
+    fn smoothing(&self) -> Option<wire::Smoothing> {
+        self.engine.smoothing_report(self.now)
+    }
+
+    fn order_smoothing(&mut self, activate: bool) -> wire::Status {
+        self.engine.order_smoothing(self.now, activate)
+    }
+
+    fn set_manual(&mut self, manual: Manual) -> wire::Status {
+        self.engine.set_manual(manual);
+        wire::Status::Success
+    }
+
+    fn set_time(&mut self, time: wire::Time) -> Result<wire::ManualTimestamp, wire::Status> {
+        self.engine.set_time(self.now, time)
+    }
+
+    fn manual_samples(&self) -> wire::ManualSamples {
+        self.engine.list_entries()
+    }
+
+    fn delete_manual_sample(&mut self, index: u32) -> wire::Status {
+        self.engine.delete_entry(self.now, index)
+    }
+
     /// Without `dumpdir` there is nowhere to write to, and nothing to do: chronyd says the same.
     fn dump(&mut self) -> wire::Status {
+        self.engine.want_dumps();
         wire::Status::Success
     }
 

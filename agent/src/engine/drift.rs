@@ -4,8 +4,8 @@ use super::Engine;
 use super::action::{Action, Drift};
 use crate::time::{Moment, Ppm, Seconds};
 
-/// The drift file is written at most this often.
-const DRIFT_INTERVAL: Seconds = Seconds(3600.0);
+/// The drift file is not written in every turn of the loop, whatever is configured.
+const SHORTEST: Seconds = Seconds(1.0);
 
 impl Engine {
     /// What the drift file should hold.
@@ -21,7 +21,7 @@ impl Engine {
             return;
         }
         if let Some(drift) = self.drift() {
-            self.next_drift = now.mono + DRIFT_INTERVAL;
+            self.next_drift = now.mono + self.config.drift_interval.max(SHORTEST);
             self.actions.push_back(Action::SaveDrift(drift));
         }
     }

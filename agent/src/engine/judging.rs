@@ -1,6 +1,7 @@
 //! Which sources tell the truth, which of them is followed, and who is told.
 
 use super::action::Level;
+use super::options::{Kinds, Options};
 use super::{Engine, Source, names};
 use crate::association::Association;
 use crate::packet::RefId;
@@ -12,11 +13,11 @@ const TRIED: u32 = 4;
 
 impl Engine {
     /// A source as the selection sees it.
-    fn candidate(&self, source: &Source, now: Moment) -> Option<Candidate> {
+    fn candidate(&self, source: &Source, kinds: Kinds, now: Moment) -> Option<Candidate> {
         let association = source.association.as_ref()?;
         let free = self.oscillator.free(now.wall);
         let lead = self.oscillator.lead(now.wall);
-        let upstream = &association.upstream;
+        let Options { no_select, prefer, trust, require } = self.options(&association.upstream, kinds);
         let view =
             association.estimate().zip(association.history().newest()).map(|(estimate, newest)| View {
                 offset: estimate.offset(free) - lead,
@@ -27,10 +28,10 @@ impl Engine {
         Some(Candidate {
             id: RefId::of_address(association.address.ip()),
             own_id: association.reply.and_then(|reply| reply.local).map(RefId::of_address),
-            no_select: upstream.no_select,
-            prefer: upstream.prefer,
-            trust: upstream.trust,
-            require: upstream.require,
+            no_select,
+            prefer,
+            trust,
+            require,
             reachable: association.is_reachable(source.is_followed()),
             unsynchronised: source.is_unsynchronised(),
             has_enough_samples: association.has_enough_samples(),
@@ -58,13 +59,15 @@ impl Engine {
             max_jitter: self.config.max_jitter,
             reselect_distance: self.config.reselect_distance,
             stratum_weight: self.config.stratum_weight,
+            combine_limit: self.config.combine_limit,
             orphan_stratum: self.config.local.filter(|local| local.orphan).map(|local| local.stratum),
         };
+        let kinds = self.kinds();
         let known: Vec<(usize, Candidate)> = self
             .sources
             .iter()
             .enumerate()
-            .filter_map(|(i, source)| Some((i, self.candidate(source, now)?)))
+            .filter_map(|(i, source)| Some((i, self.candidate(source, kinds, now)?)))
             .collect();
         let candidates: Vec<Candidate> = known.iter().map(|(_, candidate)| *candidate).collect();
         let previous = self.selected.and_then(|index| known.iter().position(|(i, _)| *i == index));
@@ -80,6 +83,7 @@ impl Engine {
         self.selected = selection.best.and_then(source_of);
         self.combined =
             selection.combined.iter().filter_map(|(p, weight)| Some((source_of(*p)?, *weight))).collect();
+        self.record_selection(now);
         let tried = |source: &Source| source.association.as_ref().is_some_and(|a| a.counters.sent > TRIED);
         let is_news = self.selected.is_some() || self.announced.is_some() || self.sources.iter().all(tried);
         if is_news && self.announced != Some(self.selected) {
@@ -104,6 +108,7 @@ impl Engine {
 
     /// A source gave a new sample: judge, and let the clock follow if the sample was the selected source's.
     pub(super) fn take_sample(&mut self, now: Moment, index: usize) {
+        self.record_statistics(now, index);
         self.reselect(now);
         if self.has_begun && self.selected == Some(index) {
             self.update_clock(now, index);

@@ -147,6 +147,7 @@ impl Engine {
             return;
         }
         self.oscillator.leapt(change, Seconds::ZERO);
+        self.smooth_leap(now, change);
         if !self.is_steered() {
             return;
         }

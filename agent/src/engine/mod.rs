@@ -8,12 +8,18 @@ mod authentication;
 mod commands;
 mod desk;
 mod drift;
+mod dump;
+mod fallback;
 mod judging;
 mod leaping;
 mod local;
+mod manual;
 mod model;
 mod names;
+mod options;
+mod records;
 mod serving;
+mod smooth;
 mod sources;
 mod steering;
 mod update;
@@ -23,9 +29,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub use self::action::{Action, Correction, Drift, Level, LookupId, Setup, Standing, Transport};
+pub use self::dump::{Dump, DumpRefusal, DumpedSample};
+use self::fallback::Fallback;
 use self::leaping::Leaping;
+use self::local::Standby;
+use self::manual::Manual;
 use self::model::Model;
 use self::names::Name;
+use self::records::Records;
 use self::sources::LineId;
 use self::update::Updates;
 use crate::access::{Access, Gate};
@@ -45,13 +56,15 @@ use crate::report::ClockControl;
 use crate::select::Verdict;
 pub use crate::server::LONGEST_ANSWER;
 use crate::server::Service;
-use crate::time::{Moment, Mono, Ppm, Seconds};
+use crate::smoothing::Smoothing;
+use crate::time::{Moment, Mono, Ppm, Seconds, Wall};
 
 /// The engine. See the module's words for how it is driven.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
     family: Option<Family>,
+    built: Wall,
     control: ClockControl,
     precision: i8,
     luck: Luck,
@@ -66,7 +79,11 @@ pub struct Engine {
     /// Frequency correction that the kernel was last told, slewing included.
     wished: Ppm,
     leaping: Leaping,
-    local_refresh: Mono,
+    fallback: Fallback,
+    manual: Manual,
+    records: Records,
+    smoothing: Option<Smoothing>,
+    standby: Standby,
     next_drift: Mono,
     next_look: Mono,
     sources: Vec<Source>,
@@ -80,6 +97,8 @@ pub struct Engine {
     names: Vec<Name>,
     /// Lines of the files of sources, as they were last read.
     file_lines: Vec<(Upstream, LineId)>,
+    /// Samples of earlier runs, of addresses that no source has yet.
+    kept: dump::Kept,
     last_line: u64,
     last_source_id: u32,
     last_lookup: u64,
@@ -124,6 +143,9 @@ impl Source {
             None => "has no address yet",
             Some(association) if association.refused.is_some() => "refuses to be asked (kiss-o'-death)",
             Some(association) if association.counters.received == 0 => "has not answered",
+            Some(association) if association.last_rejection == Some(Rejection::BeforeBuild) => {
+                "says a time before this agent was built"
+            }
             Some(_) => self.verdict.reason(),
         }
     }
@@ -132,24 +154,26 @@ impl Source {
         matches!(self.verdict, Verdict::Selected | Verdict::Combined)
     }
 
-    /// The last reply said that the source itself is not synchronised.
+    /// The last reply said that the source itself is not synchronised, or a time that cannot be.
     fn is_unsynchronised(&self) -> bool {
         let rejection = self.association.as_ref().and_then(|association| association.last_rejection);
-        matches!(rejection, Some(Rejection::Unsynchronised))
+        matches!(rejection, Some(Rejection::Unsynchronised | Rejection::BeforeBuild))
     }
 }
 
 impl Engine {
     /// Starts; [`Engine::poll_action`] may already have something.
     pub fn new(setup: Setup, now: Moment) -> Self {
-        let Setup { config, family, control, kernel_frequency, drift, keys, seed, precision } = setup;
+        let Setup { config, family, control, kernel_frequency, drift, keys, seed, precision, built } = setup;
         // A clock that others steer is taken as it runs: what they do to it counts as its own error.
         let applied = if control == ClockControl::Steered { kernel_frequency } else { Ppm::ZERO };
+        let drift = drift.map(|drift| drift.within(config.max_drift));
         let mut luck = Luck::new(seed);
         let clients = Arc::new(Clients::new(config.client_log, luck.bits()));
         let access = Access::new(&config.access);
         let mut engine = Self {
             family,
+            built,
             control,
             precision,
             luck,
@@ -163,7 +187,11 @@ impl Engine {
             slew_until: None,
             wished: applied,
             leaping: Leaping::default(),
-            local_refresh: now.mono,
+            fallback: Fallback::new(config.fallback_drift),
+            manual: Manual::new(config.manual),
+            records: Records::new(config.logs),
+            smoothing: config.smooth_time.map(|limits| Smoothing::new(limits, now.mono)),
+            standby: Standby::default(),
             next_drift: now.mono + Seconds(60.0),
             next_look: now.mono,
             sources: Vec::new(),
@@ -173,6 +201,7 @@ impl Engine {
             combined: Vec::new(),
             names: Vec::new(),
             file_lines: Vec::new(),
+            kept: dump::Kept::new(),
             last_line: 0,
             last_source_id: 0,
             last_lookup: 0,
@@ -221,6 +250,8 @@ impl Engine {
         }
         self.begin(now);
         self.end_slew(now);
+        self.fall_back(now);
+        self.record_loss(now);
         self.refresh_reference(now);
         self.save_drift(now);
     }
@@ -302,6 +333,7 @@ impl Engine {
             precision: self.precision,
             own_port: self.served_port(),
             keys: &self.keys.clone(),
+            built: self.built,
         };
         let Some((index, association)) = self.source_of(exchange) else { return };
         if association.address != from {
@@ -319,6 +351,7 @@ impl Engine {
         if association.exchange() != Some(exchange) {
             self.actions.push_back(Action::Close { exchange });
         }
+        self.record_measurement(now, index, result.err(), bytes);
         match result {
             Ok(Taken::Sample) => self.take_sample(now, index),
             Ok(Taken::Nothing) => self.reselect(now),
@@ -380,6 +413,7 @@ impl Engine {
         if let Some(drift) = self.drift() {
             self.actions.push_back(Action::SaveDrift(drift));
         }
+        self.want_dumps();
     }
 
     /// The next thing to do, until `None`.
@@ -390,7 +424,13 @@ impl Engine {
     /// When [`Engine::handle_timeout`] wants to be called; `None` = never.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let sources = self.sources.iter().filter_map(|source| source.association.as_ref()?.timeout());
-        let others = [self.next_lookup(), self.slew_until, self.next_refresh(), self.leaping.due()];
+        let others = [
+            self.next_lookup(),
+            self.slew_until,
+            self.next_refresh(),
+            self.leaping.due(),
+            self.fallback.due(),
+        ];
         let drift = self.drift().map(|_| self.next_drift);
         sources.chain(others.into_iter().flatten()).chain(drift).chain([self.next_look]).min()
     }

@@ -23,9 +23,19 @@ impl Model {
         self.offset + (at - self.at) * self.slope
     }
 
+    pub(super) fn new(at: Free, offset: Seconds, slope: f64, skew: f64) -> Self {
+        Self { at, offset, slope, skew }
+    }
+
     /// What is known of the frequency when all samples are forgotten.
     pub(super) fn frequency_prior(self) -> SlopePrior {
         SlopePrior { mean: self.slope, deviation: self.skew.max(FRESH_FREQUENCY.ratio()) }
+    }
+
+    /// `maxdrift`: a steeper line is not believed.
+    pub(super) fn within(self, limit: Ppm) -> Self {
+        let limit = limit.ratio().abs();
+        Self { slope: self.slope.clamp(-limit, limit), ..self }
     }
 
     /// The same slope through another point.

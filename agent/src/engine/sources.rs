@@ -93,6 +93,7 @@ impl Engine {
         source.verdict = Verdict::TooFewSamples;
         source.bad_since = None;
         self.close(old.as_ref());
+        self.take_up(place);
     }
 
     fn close(&mut self, association: Option<&Association>) {

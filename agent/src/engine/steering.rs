@@ -25,15 +25,19 @@ const PRECISION_LIMIT: Seconds = Seconds(1e5);
 impl Engine {
     pub(super) fn steer(&mut self, now: Moment, decision: Decision) {
         match decision {
-            Decision::Step(step) => {
-                self.log(Level::Warning, format!("system clock is wrong by {step}"));
-                if self.is_steered() {
-                    self.slew_until = None;
-                    self.correct(Some(step), Ppm::ZERO, now);
-                }
+            Decision::Step(step) if self.is_steered() => {
+                self.slew_until = None;
+                self.correct(Some(step), Ppm::ZERO, now);
             }
             Decision::Slew(slew) if self.is_steered() => self.start_slew(now, slew),
             _ => {}
+        }
+    }
+
+    /// `logchange`; a step is always worth a line.
+    pub(super) fn tell_change(&mut self, correction: Seconds, is_step: bool) {
+        if is_step || correction.abs() > self.config.log_change {
+            self.log(Level::Warning, format!("system clock is wrong by {correction}"));
         }
     }
 
@@ -87,6 +91,9 @@ impl Engine {
             Ok(done) => {
                 let step = done.step.unwrap_or_default();
                 self.oscillator.corrected(now, done.frequency, step);
+                if done.step.is_some() {
+                    self.reset_smoothing(now);
+                }
                 if step.abs() > PRECISION_LIMIT {
                     self.start_anew(now);
                 }
@@ -118,6 +125,8 @@ impl Engine {
         self.reference = Reference::Unsynchronised;
         self.selected = None;
         self.has_begun = false;
+        self.manual.forget();
+        self.reset_smoothing(now);
         self.start_anew(now);
     }
 
@@ -134,10 +143,12 @@ impl Engine {
     /// Forgets offsets, keeps the frequency.
     fn start_anew(&mut self, now: Moment) {
         let applied = self.oscillator.applied();
+        self.manual.rebase(self.oscillator.free(now.wall), self.oscillator.lead(now.wall));
         self.oscillator = Oscillator::new(now, applied);
         let (free, lead) = (self.oscillator.free(now.wall), self.oscillator.lead(now.wall));
         self.model = self.model.map(|model| model.through(free, lead));
         self.slew_until = None;
+        self.kept.clear();
         self.forget_samples(now);
         if self.is_steered() && self.model.is_some() {
             self.correct(None, Ppm::ZERO, now);

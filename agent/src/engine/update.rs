@@ -52,7 +52,9 @@ impl Engine {
             }
             Decision::Step(_) | Decision::Slew(_) => {}
         }
-        self.model = Some(fresh);
+        let outset = self.outset(now);
+        self.model = Some(fresh.within(self.config.max_drift));
+        self.tell_change(correction, matches!(decision, Decision::Step(_)));
         self.note_update(now.mono, -surprise);
         self.reference = Reference::Source(SourceReference {
             address,
@@ -66,12 +68,14 @@ impl Engine {
             dispersion_rate: fresh.skew + self.config.max_clock_error.ratio(),
         });
         self.watch_leap(now);
+        self.record_update(now, outset);
+        self.smooth_update(now, outset);
         self.steer(now, decision);
     }
 
     /// As long as each error is smaller than the one before, the clock is still settling and its mean is the last one:
     /// the 20 s that a clock was wrong at the start say nothing of how well it is kept.
-    fn note_update(&mut self, now: Mono, offset: Seconds) {
+    pub(super) fn note_update(&mut self, now: Mono, offset: Seconds) {
         let is_first = self.updates.last.is_none();
         self.updates.is_settled |= !is_first && offset.abs() > self.updates.rms_offset;
         self.updates.last_offset = offset;

@@ -185,6 +185,7 @@ bindcmdaddress 127.0.0.1
 bindcmdaddress {place}/chronyd.sock
 pidfile {place}/pid
 driftfile {place}/drift
+smoothtime 400 0.001
 "
         )
     }

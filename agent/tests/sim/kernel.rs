@@ -2,7 +2,7 @@
 
 use timefleet_agent::engine::Correction;
 use timefleet_agent::report::Leap;
-use timefleet_agent::time::{Moment, Mono, Seconds, Wall};
+use timefleet_agent::time::{Moment, Mono, Ppm, Seconds, Wall};
 
 use crate::chance::Chance;
 
@@ -127,6 +127,11 @@ impl Kernel {
         self.slept += now - from;
         self.gained = gained;
         Moment { mono: self.mono(), wall: self.wall() }
+    }
+
+    /// The correction that is applied.
+    pub(crate) fn frequency(&self) -> Ppm {
+        Ppm::from_ratio(self.correction)
     }
 
     pub(crate) fn correct(&mut self, correction: &Correction) {

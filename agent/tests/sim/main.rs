@@ -9,13 +9,19 @@ mod chance;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod discipline;
+#[cfg(test)]
 mod era;
+#[cfg(test)]
+mod isolated;
 #[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod leaps;
 #[cfg(test)]
 mod link;
+#[cfg(test)]
+mod manual;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
@@ -24,6 +30,12 @@ mod network;
 mod node;
 #[cfg(test)]
 mod oddity;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod smoothing;
 #[cfg(test)]
 mod talks;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One machine with its agent.
 
 use timefleet_agent::engine::{Drift, Engine, Level};
+use timefleet_agent::record::Record;
 use timefleet_agent::time::Ppm;
 
 use crate::kernel::Kernel;
@@ -44,6 +45,9 @@ pub(crate) struct Node {
     pub(crate) sent: u32,
     pub(crate) saved: Option<Drift>,
     pub(crate) log: Vec<(Level, String)>,
+    pub(crate) records: Vec<Record>,
+    /// Samples were to be written to files.
+    pub(crate) has_dumped: bool,
     /// The agent has ended by its own will.
     pub(crate) gave_up: bool,
 }

@@ -1,5 +1,8 @@
 //! A small world on virtual time: machines with imperfect clocks, links with delay and loss, the production engine.
 
+#[path = "life.rs"]
+mod life;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,12 +11,10 @@ use timefleet_agent::chronyc::ask::parse_reply;
 use timefleet_agent::chronyc::wire::{self, Reply, Request};
 use timefleet_agent::config;
 use timefleet_agent::engine::{
-    Action, Correction, Drift, Engine, ExchangeId, LONGEST_ANSWER, Level, Setup, Stamp, StampedBy, Transport,
+    Action, Correction, Engine, ExchangeId, LONGEST_ANSWER, Level, Stamp, StampedBy, Transport,
 };
-use timefleet_agent::keys;
-use timefleet_agent::leap_list::LeapList;
 use timefleet_agent::packet::{Header, Packet};
-use timefleet_agent::report::{ClockControl, Leap};
+use timefleet_agent::report::Leap;
 use timefleet_agent::time::{Moment, NtpTimestamp, Ppm, Seconds};
 
 use crate::chance::Chance;
@@ -24,6 +25,8 @@ use crate::oddity::Oddities;
 
 /// 2026-01-01, when a world begins unless its story says otherwise.
 pub(crate) const START: i64 = 1_767_225_600;
+/// 2025-01-01, when every agent of the world was built.
+const BUILT: i64 = 1_735_689_600;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -116,31 +119,14 @@ impl World {
 
     /// Adds a machine; the first has the address 10.0.0.1, the next 10.0.0.2 and so on.
     pub(crate) fn add(&mut self, machine: Machine, configuration: &str) -> usize {
-        let config = config::parse("story", configuration).unwrap();
-        let seed = self.chance.seed();
-        let control = if machine.steered {
-            ClockControl::Steered
-        } else {
-            ClockControl::LeftAlone { reason: "told so by -x".to_owned() }
-        };
-        let knows_leaps = config.leap_source.is_some();
-        let setup = Setup {
-            config,
-            family: None,
-            control,
-            kernel_frequency: Ppm::ZERO,
-            drift: machine.drift,
-            keys: keys::parse("keys", machine.keys).unwrap(),
-            seed,
-            precision: -25,
-        };
         let index = self.nodes.len();
         let start = self.start * 1_000_000_000;
         let mut kernel = Kernel::new(start, self.now, machine.ahead, machine.fast.ratio(), machine.wander);
         let moment = kernel.advance(self.now, &mut self.chance);
+        let engine = self.agent(machine, configuration, Ppm::ZERO, moment);
         self.nodes.push(Node {
             steered: machine.steered,
-            engine: Engine::new(setup, moment),
+            engine,
             kernel,
             timer: 0,
             asleep_until: self.now,
@@ -148,12 +134,10 @@ impl World {
             sent: 0,
             saved: None,
             log: Vec::new(),
+            records: Vec::new(),
+            has_dumped: false,
             gave_up: false,
         });
-        if knows_leaps {
-            let list = LeapList::parse(include_str!("../leap/fiction.list")).unwrap();
-            self.nodes[index].engine.handle_leap_list(moment, list);
-        }
         self.settle(index);
         index
     }
@@ -219,10 +203,6 @@ impl World {
         self.nodes[node].sent
     }
 
-    pub(crate) fn saved_drift(&self, node: usize) -> Option<Drift> {
-        self.nodes[node].saved
-    }
-
     pub(crate) fn log(&self, node: usize) -> Vec<String> {
         self.nodes[node]
             .log
@@ -232,7 +212,7 @@ impl World {
             .collect()
     }
 
-    /// The same with what only `-d` shows.
+    /// The messages with what only `-d` shows.
     pub(crate) fn whole_log(&self, node: usize) -> Vec<String> {
         self.nodes[node].log.iter().map(|(_, text)| text.clone()).collect()
     }
@@ -331,11 +311,7 @@ impl World {
 
     /// A command of chronyc's, and how it ended.
     pub(crate) fn order(&mut self, node: usize, request: &Request) -> wire::Status {
-        let moment = self.advance(node);
-        let bytes = request.encode(7, 0);
-        let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, &bytes).unwrap();
-        self.settle(node);
-        wire::ReplyHeader::take(&reply).unwrap().status
+        wire::ReplyHeader::take(&self.answer(node, request)).unwrap().status
     }
 
     /// The files of sources of a node say this.
@@ -352,11 +328,21 @@ impl World {
     }
 
     pub(crate) fn ask(&mut self, node: usize, request: &Request) -> Reply {
+        parse_reply(request, 7, &self.answer(node, request)).unwrap()
+    }
+
+    /// The datagram that answers chronyc.
+    pub(crate) fn answer(&mut self, node: usize, request: &Request) -> Vec<u8> {
         let moment = self.advance(node);
         let bytes = request.encode(7, 0);
         let reply = self.nodes[node].engine.handle_command(moment, Transport::Unix, &bytes).unwrap();
         self.settle(node);
-        parse_reply(request, 7, &reply).unwrap()
+        reply
+    }
+
+    /// The true time.
+    pub(crate) fn unix(&self) -> f64 {
+        self.start as f64 + self.now as f64 / 1e9
     }
 
     /// Throws bytes at the node: at its server's socket and at the socket of every exchange under way.
@@ -494,6 +480,8 @@ impl World {
             }
             Action::SaveDrift(drift) => self.nodes[index].saved = Some(drift),
             Action::Log { level, text } => self.nodes[index].log.push((level, text)),
+            Action::Record(record) => self.nodes[index].records.push(record),
+            Action::Dump => self.nodes[index].has_dumped = true,
             Action::Close { .. } | Action::ReadKeys | Action::ReloadSources | Action::CycleLogs => {}
             Action::GiveUp { reason } => {
                 self.nodes[index].log.push((Level::Error, reason));

@@ -116,6 +116,7 @@ fn engine(configuration: &str, precision: i8, now: Moment) -> Engine {
         keys: keys(),
         seed: [7; 32],
         precision,
+        built: Wall(0),
     };
     Engine::new(setup, now)
 }
@@ -255,6 +256,7 @@ fn served(case: &Case, request: &[u8], expected: Option<&Header>) -> Option<Vec<
             precision: header.precision,
             face: Face::of(&reference),
             line: Line { at: Wall(0), offset: Seconds::ZERO, rate: 0.0 },
+            smoothing: None,
         };
         let clients = Clients::new(ClientLog::Off, 1);
         let asked = Asked { from: from.ip(), received, bytes: request };

@@ -53,6 +53,7 @@ fn a_client_in_interleaved_mode_gets_the_replies_that_chronyd_gave() {
             // What the kernel told chronyd of this reply is in the next.
             if let Some(next) = pairs.get(index + 1).filter(|next| is_interleaved(next)) {
                 let left = header(next.reply.as_deref().unwrap()).transmit.near(CAPTURED);
+                let left = Moment { wall: left, ..now };
                 service.left(&clients, from, answered.held.unwrap(), left);
             }
         }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::Directive;
+use crate::config::Config;
 use crate::config::draft::Inclusion;
 use crate::config::line::{Line, Word, Wrong};
+use crate::time::Seconds;
 
 /// Of one `confdir` or `sourcedir`.
 const MOST_DIRECTORIES: usize = 10;
@@ -24,8 +26,19 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         draft.config.source_dirs.push(directories(line)?);
         Ok(())
     }),
+    ("dumpdir", |draft, line| {
+        draft.config.dump_dir = Some(directory(line.need("a directory")?)?.into());
+        Ok(())
+    }),
     ("driftfile", |draft, line| {
         draft.config.drift_file = Some(path(line)?);
+        match line.next() {
+            Some(word) if word.lower() == "interval" => {
+                draft.config.drift_interval = Seconds(line.number("the interval", "seconds", 0.0..=1e9)?);
+            }
+            Some(word) => return Err(word.wrong("'driftfile' takes a path, and 'interval' with seconds")),
+            None => draft.config.drift_interval = Config::default().drift_interval,
+        }
         Ok(())
     }),
     ("keyfile", |draft, line| {
@@ -65,7 +78,7 @@ fn directories(line: &mut Line<'_>) -> Result<Vec<String>, Wrong> {
     Ok(directories)
 }
 
-fn directory(word: Word<'_>) -> Result<String, Wrong> {
+pub(super) fn directory(word: Word<'_>) -> Result<String, Wrong> {
     let text = word.text;
     if text.starts_with('/') || text.starts_with("~/") {
         Ok(text.to_owned())

@@ -6,7 +6,15 @@ use crate::config::line::{Line, Wrong};
 use crate::config::{Local, suggestion};
 use crate::time::Seconds;
 
-pub(super) const DIRECTIVES: &[Directive] = &[("local", local)];
+pub(super) const DIRECTIVES: &[Directive] = &[
+    ("local", local),
+    ("manual", |draft, _| {
+        draft.config.manual = true;
+        Ok(())
+    }),
+];
+
+const OPTIONS: [&str; 6] = ["stratum", "distance", "orphan", "activate", "waitsynced", "waitunsynced"];
 
 fn local(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> {
     let mut local = Local::default();
@@ -15,17 +23,17 @@ fn local(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> {
             "stratum" => local.stratum = line.integer("stratum", 1..=15)?,
             "distance" => local.distance = Seconds(line.number("distance", "seconds", 0.0..=1e6)?),
             "orphan" => local.orphan = true,
-            name @ ("activate" | "waitsynced" | "waitunsynced") => {
-                return Err(option.wrong(format!(
-                    "option '{name}' is not supported by the agent: only 'stratum', 'distance' and 'orphan' decide \
-                     when it serves its own clock"
-                )));
+            "activate" => local.activate = Seconds(line.number("activate", "seconds", 0.0..=1e6)?),
+            "waitsynced" => local.wait_synced = Seconds(line.number("waitsynced", "seconds", 0.0..=1e9)?),
+            "waitunsynced" => {
+                local.wait_unsynced = Seconds(line.number("waitunsynced", "seconds", 0.0..=1e9)?);
             }
             name => {
-                let hint = suggestion::hint(name, ["stratum", "distance", "orphan"]);
+                let hint = suggestion::hint(name, OPTIONS);
                 return Err(option.wrong(format!(
-                    "unknown option '{}'{hint} ('local' takes stratum, distance and orphan)",
-                    option.text
+                    "unknown option '{}'{hint} ('local' takes {})",
+                    option.text,
+                    OPTIONS.join(", ")
                 )));
             }
         }
