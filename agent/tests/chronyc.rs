@@ -57,7 +57,8 @@ fn interview(site: &Site, daemon: &mut Daemon) -> Vec<Said> {
     let mut said = Vec::new();
     for command in COMMANDS {
         for over in [Over::Udp, Over::Unix] {
-            if let Some(wanted) = command.until {
+            for wanted in command.until {
+                let wanted = if daemon.kind() == Kind::Agent { said_by_agent(wanted) } else { wanted };
                 let what = format!("'{wanted}' in the answer to {}", command.words);
                 wait_for(&what, || {
                     let answer = daemon.chronyc(over, command.words);
@@ -71,6 +72,11 @@ fn interview(site: &Site, daemon: &mut Daemon) -> Vec<Said> {
     }
     assert!(daemon.wait().success(), "after shutdown: {}", daemon.log());
     said
+}
+
+/// What the agent says where chronyd says this.
+fn said_by_agent(chronyd: &'static str) -> &'static str {
+    DIFFERENCES.iter().find(|known| known.chronyd == chronyd).map_or(chronyd, |known| known.agent)
 }
 
 /// Every difference is one that is known, and every known one is still there.

@@ -12,7 +12,7 @@ pub(crate) enum Over {
 pub(crate) struct Command {
     pub(crate) words: &'static str,
     /// What it is worth waiting for: without it two daemons would be asked in two situations.
-    pub(crate) until: Option<&'static str>,
+    pub(crate) until: &'static [&'static str],
     unix: i32,
     udp: i32,
 }
@@ -29,27 +29,27 @@ impl Command {
 
 /// Everybody may read it.
 const fn open(words: &'static str) -> Command {
-    Command { words, until: None, unix: 0, udp: 0 }
+    Command { words, until: &[], unix: 0, udp: 0 }
 }
 
 /// Only the Unix socket's owner may.
 const fn closed(words: &'static str) -> Command {
-    Command { words, until: None, unix: 0, udp: 1 }
+    Command { words, until: &[], unix: 0, udp: 1 }
 }
 
 /// Everybody may read it, once a source is selected (again).
-const fn open_when(words: &'static str, until: &'static str) -> Command {
-    Command { words, until: Some(until), unix: 0, udp: 0 }
+const fn open_when(words: &'static str, until: &'static [&'static str]) -> Command {
+    Command { words, until, unix: 0, udp: 0 }
 }
 
 /// Only the Unix socket's owner may, once a source is selected (again).
-const fn closed_when(words: &'static str, until: &'static str) -> Command {
-    Command { words, until: Some(until), unix: 0, udp: 1 }
+const fn closed_when(words: &'static str, until: &'static [&'static str]) -> Command {
+    Command { words, until, unix: 0, udp: 1 }
 }
 
 /// Nobody gets it, for one reason or another.
 const fn refused(words: &'static str) -> Command {
-    Command { words, until: None, unix: 1, udp: 1 }
+    Command { words, until: &[], unix: 1, udp: 1 }
 }
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -100,8 +100,9 @@ pub(crate) const COMMANDS: &[Command] = &[
     closed("polltarget ADDED 10"),
     refused("minpoll 192.0.2.1 4"),
     refused("maxdelay 192.0.2.1 1"),
-    open_when("sources", "^* UPSTREAM"),
-    closed_when("selectdata", "* UPSTREAM"),
+    open_when("sources", &["^* UPSTREAM"]),
+    // chronyd gives a new source its letter when it selects the next time.
+    closed_when("selectdata", &["* UPSTREAM", "s ADDED"]),
     closed("burst 1/2 ADDED"),
     refused("burst 1/2 192.0.2.1"),
     closed("offline ADDED"),
@@ -111,7 +112,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     refused("delete ADDED"),
     closed("delete ID#0000000001"),
     refused("delete ID#0000000001"),
-    open_when("sources -a", "^* UPSTREAM"),
+    open_when("sources -a", &["^* UPSTREAM"]),
     closed("onoffline"),
     closed("offline SILENT"),
     open("activity"),
@@ -171,8 +172,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     closed("dump"),
     closed("rekey"),
     closed("reset sources"),
-    open_when("tracking", "Not synchronised"),
-    open_when("tracking", "Leap status : Normal"),
+    open_when("tracking", &["Not synchronised"]),
+    open_when("tracking", &["Leap status : Normal"]),
     // Manual time input, last: it makes the clock wrong until the source says better.
     closed("manual on"),
     closed("settime 12:00:00"),
