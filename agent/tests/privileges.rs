@@ -115,12 +115,14 @@ impl Agent {
     /// A line of /proc/PID/status, which is the same for all threads.
     fn status(&self, key: &str) -> String {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let lines = tasks.map(|task| {
-            let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-            let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-            line.unwrap_or_else(|| panic!("no {key} in {status}")).trim().to_owned()
-        });
-        let lines: BTreeSet<String> = lines.collect();
+        // A thread that looked a name up may have ended meanwhile.
+        let found = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok());
+        let lines: BTreeSet<String> = found
+            .map(|status| {
+                let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+                line.unwrap_or_else(|| panic!("no {key} in {status}")).trim().to_owned()
+            })
+            .collect();
         assert_eq!(lines.len(), 1, "{key}: {lines:?}");
         lines.into_iter().next().unwrap()
     }
