@@ -31,7 +31,13 @@ const UNTIL_LEAP: Duration = Duration::from_secs(30);
 /// The new year after this one, in seconds since 1970: later than every agent that can be built today.
 pub(crate) fn new_year() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let days_of = |year: u64| if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) { 366 } else { 365 };
+    let days_of = |year: u64| {
+        if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) {
+            366
+        } else {
+            365
+        }
+    };
     let (mut year, mut end) = (1970, 365 * 86_400);
     while end <= now {
         year += 1;

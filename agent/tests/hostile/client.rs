@@ -7,7 +7,7 @@ use timefleet_agent::engine::{Action, Correction, Engine, ExchangeId, Stamp, Sta
 use timefleet_agent::keys::Keys;
 use timefleet_agent::packet::{Packet, Trailer};
 use timefleet_agent::report::ClockControl;
-use timefleet_agent::time::{Moment, Seconds};
+use timefleet_agent::time::{Moment, Ppm, Seconds};
 
 use super::{START, engine, known_keys, later, pieces};
 
@@ -79,9 +79,10 @@ impl Client {
                 let Correction { frequency, step, max_error, estimated_error, .. } = wish;
                 let numbers = [frequency.0, step.unwrap_or_default().0, max_error.0, estimated_error.0];
                 assert!(numbers.iter().all(|number| number.is_finite()), "{wish:?}");
-                assert!(frequency.0.abs() <= 100_000.0, "{wish:?}");
                 self.now.wall = self.now.wall + step.unwrap_or_default();
-                self.engine.handle_corrected(self.now, Ok(wish));
+                // As far as a kernel goes.
+                let frequency = Ppm(frequency.0.clamp(-1e5, 1e5));
+                self.engine.handle_corrected(self.now, Ok(Correction { frequency, ..wish }));
             }
             Action::SaveDrift(drift) => {
                 assert!(drift.frequency.0.is_finite() && drift.skew.0.is_finite(), "{drift:?}");
