@@ -43,7 +43,7 @@ fn inserted(guest: &Guest, line: &str) {
     let begin = Instant::now();
     wait_for(|| "the second's end".to_owned(), || (clock::status().state != libc::TIME_OOP).then_some(()));
     let lasted = begin.elapsed();
-    assert!((0.7..1.3).contains(&lasted.as_secs_f64()), "{lasted:?}");
+    assert!((0.6..1.6).contains(&lasted.as_secs_f64()), "{lasted:?}");
     let stepped = clock::steps() - before;
     say(&format!("23:59:60 lasted {:.2} s and set the clock by {stepped:+.6} s", lasted.as_secs_f64()));
     assert!((stepped + 1.0).abs() < 1e-3, "{stepped}");
