@@ -172,7 +172,8 @@ fn answer_madly(socket: &UdpSocket, is_over: &AtomicBool) -> usize {
     let (begin, mut dice, mut answered, mut request) = (Instant::now(), Dice(3), 0, [0; 512]);
     while !is_over.load(Ordering::Relaxed) || answered < FEWEST {
         let Ok((length, client)) = socket.recv_from(&mut request) else {
-            assert!(begin.elapsed() < PATIENCE, "the client asked only {answered} times");
+            let is_slow = answered < FEWEST && begin.elapsed() > PATIENCE;
+            assert!(!is_slow, "the client asked only {answered} times");
             continue;
         };
         if length < 48 {
