@@ -39,6 +39,7 @@ fn engine(configuration: &str, control: ClockControl) -> Engine {
         keys: known_keys(),
         seed: [7; 32],
         precision: -26,
+        built: Wall(0),
     };
     Engine::new(setup, START)
 }
