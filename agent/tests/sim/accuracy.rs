@@ -21,8 +21,11 @@ pub(crate) struct Scenario {
     pub(crate) limit: &'static str,
     world: fn(World) -> (World, usize),
     /// What happens to the client after so many seconds, again and again.
-    upsets: Option<(u32, fn(&mut World, usize, u32))>,
+    upsets: Option<(u32, Upset)>,
 }
+
+/// What happens to a client; the number counts how often something did.
+type Upset = fn(&mut World, usize, u32);
 
 /// What a run, or the median of several, came to.
 #[derive(Clone, Copy, Debug)]
