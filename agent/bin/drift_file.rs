@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use timefleet_agent::engine::Drift;
-use timefleet_agent::time::{Ppm, Seconds};
+use timefleet_agent::time::Seconds;
 
 use crate::files::{self, FileError};
 
@@ -24,7 +24,9 @@ pub(crate) enum DriftFileError {
 /// What was learned by an earlier run; `None` when there is no such file yet.
 pub(crate) fn read(path: &Path) -> Result<Option<Drift>, DriftFileError> {
     match std::fs::read_to_string(path) {
-        Ok(text) => parse(&text).map(Some).ok_or_else(|| DriftFileError::Nonsense { path: path.to_owned() }),
+        Ok(text) => {
+            Drift::parse(&text).map(Some).ok_or_else(|| DriftFileError::Nonsense { path: path.to_owned() })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(DriftFileError::Unreadable { path: path.to_owned(), source }),
     }
@@ -45,19 +47,14 @@ pub(crate) fn write(path: &Path, drift: Drift) -> Result<(), FileError> {
         // A failure shows itself, with its path, one line further on.
         let _ = std::fs::create_dir_all(directory);
     }
-    files::write(path, format!("{:20.6} {:20.6}\n", drift.frequency.0, drift.skew.0).as_bytes(), 0o644)
-}
-
-fn parse(text: &str) -> Option<Drift> {
-    let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-    let (frequency, skew) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    let plausible = frequency.abs() <= 500_000.0 && (0.0..=1e6).contains(&skew);
-    plausible.then_some(Drift { frequency: Ppm(frequency), skew: Ppm(skew) })
+    files::write(path, drift.to_line().as_bytes(), 0o644)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use timefleet_agent::time::Ppm;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::estimator::{self, Fit};
 use crate::oscillator::Free;
-use crate::regression::{self, SlopePrior};
+use crate::regression::SlopePrior;
 use crate::report::Leap;
 use crate::time::{Seconds, Wall};
 
@@ -91,7 +91,13 @@ impl Estimate {
         self.fit.strays > 0
     }
 
-    /// Root mean square error of a usual sample.
+    /// How unlike the queues on the two ways are: -0.5 = all delay is on the way to the source, 0.5 = on the way back
+    /// (chrony.conf(5), `log statistics`).
+    pub fn asymmetry(&self) -> f64 {
+        self.fit.asymmetry
+    }
+
+    /// Error of a usual sample, one standard deviation.
     pub fn noise(&self) -> Seconds {
         Seconds(self.fit.noise)
     }
@@ -200,11 +206,25 @@ impl History {
             at: newest.at,
             fit,
             samples: u32::try_from(count).unwrap_or(u32::MAX),
-            runs: regression::count_runs(residuals()),
+            runs: count_runs(residuals()),
             span: newest.at - oldest.at,
             std_dev: Seconds(rms.max(newest.dispersion.0)),
         })
     }
+}
+
+/// How often the sign changes, plus one: runs of residuals with the same sign.
+fn count_runs(residuals: impl Iterator<Item = f64>) -> u32 {
+    let mut runs = 0;
+    let mut last = None;
+    for residual in residuals {
+        let positive = residual >= 0.0;
+        if last != Some(positive) {
+            runs += 1;
+            last = Some(positive);
+        }
+    }
+    runs
 }
 
 #[cfg(test)]

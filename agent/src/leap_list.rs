@@ -89,11 +89,17 @@ impl LeapList {
         let (mut before, mut expires) = (0, None);
         for (occurrence, correction) in leaps {
             // Its scale counts leap seconds; an inserted one is the second that begins at the midnight in UTC.
-            let midnight = Wall((occurrence - i64::from(before) + i64::from(correction < before)) * NANOS);
+            let midnight = occurrence
+                .checked_sub(i64::from(before))
+                .and_then(|second| second.checked_add(i64::from(correction < before)))
+                .and_then(|second| second.checked_mul(NANOS))
+                .map(Wall)
+                .ok_or(LeapListError::Zone)?;
             if correction == before {
                 expires = Some(midnight);
             } else {
-                offsets.push((midnight, FIRST_TAI_OFFSET + correction));
+                let offset = FIRST_TAI_OFFSET.checked_add(correction).ok_or(LeapListError::Zone)?;
+                offsets.push((midnight, offset));
                 before = correction;
             }
         }
@@ -102,7 +108,7 @@ impl LeapList {
 
     fn in_order(self) -> Result<Self, LeapListError> {
         let fits = self.offsets.windows(2).all(|pair| match pair {
-            [(earlier, before), (later, after)] => earlier < later && (after - before).abs() == 1,
+            [(earlier, before), (later, after)] => earlier < later && after.abs_diff(*before) == 1,
             _ => true,
         });
         if fits && !self.offsets.is_empty() { Ok(self) } else { Err(LeapListError::Order) }
@@ -133,8 +139,8 @@ impl LeapList {
 }
 
 fn ntp_seconds(text: &str) -> Option<Wall> {
-    let seconds: i64 = text.parse().ok().filter(|seconds| (0..=1 << 40).contains(seconds))?;
-    Some(Wall((seconds - NTP_TO_UNIX) * NANOS))
+    let seconds: i64 = text.parse().ok().filter(|seconds| *seconds >= 0)?;
+    (seconds - NTP_TO_UNIX).checked_mul(NANOS).map(Wall)
 }
 
 /// Five words of hexadecimal digits, written without their leading zeros.
@@ -177,6 +183,24 @@ mod tests {
 
     fn at(unix: i64) -> Wall {
         Wall(unix * NANOS)
+    }
+
+    #[test]
+    fn times_beyond_all_clocks_are_errors() {
+        let far = LIST.replace("3692217600", "36922176000");
+        assert_ne!(far, LIST);
+        assert!(matches!(LeapList::parse(&far), Err(LeapListError::Line(_))));
+
+        let zone = |occurrence: i64, correction: i32| {
+            let header = |leaps: u8| [&b"TZif2"[..], &[0; 26], &[leaps], &[0; 12]].concat();
+            let record = [&occurrence.to_be_bytes()[..], &correction.to_be_bytes()].concat();
+            LeapList::parse_zone(&[header(0), header(1), record].concat())
+        };
+        assert!(zone(78_796_800, 1).is_ok());
+        for (occurrence, correction) in [(i64::MAX, 1), (i64::MIN, -1), (1 << 40, 1), (78_796_800, i32::MAX)]
+        {
+            assert_eq!(zone(occurrence, correction), Err(LeapListError::Zone), "{occurrence} {correction}");
+        }
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub struct Statistics {
     pub dropped: u32,
     /// Runs of residuals with the same sign.
     pub runs: u32,
+    /// Of the queues on the two ways, from -0.5 (all on the way to the source) to 0.5.
+    pub asymmetry: f64,
 }
 
 /// One update of the clock.

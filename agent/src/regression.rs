@@ -1,7 +1,7 @@
-//! The straight line through a source's samples: weighted least squares with a prior on the slope.
+//! The straight line through times that a person enters: weighted least squares with a prior on the slope.
 //!
-//! The prior (what is known of the oscillator's frequency before the first sample) lets three samples taken within
-//! seconds give a usable offset without an absurd frequency; with more samples it fades away by itself.
+//! The prior (what is known of the oscillator's frequency before the first point) lets points within seconds of each
+//! other give a usable offset without an absurd frequency; with more of them it fades away by itself.
 
 /// One measured value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,12 +36,6 @@ pub struct Line {
     pub slope_variance: f64,
     /// Their covariance.
     pub covariance: f64,
-    /// Sum of squared residuals, each in units of its own deviation.
-    pub chi_squared: f64,
-    /// Weighted root mean square of the residuals.
-    pub residual_rms: f64,
-    /// Number of runs of residuals with the same sign.
-    pub runs: u32,
 }
 
 impl Line {
@@ -72,50 +66,13 @@ pub fn fit(points: &[Point], prior: SlopePrior) -> Option<Line> {
     }
     let intercept = (wtt * wv - wt * wtv) / determinant;
     let slope = (w * wtv - wt * wv) / determinant;
-    let residual = |point: &Point| point.value - intercept - slope * point.at;
-    let chi_squared: f64 = points.iter().map(|point| (residual(point) / point.deviation).powi(2)).sum();
     Some(Line {
         intercept,
         slope,
         intercept_variance: wtt / determinant,
         slope_variance: w / determinant,
         covariance: -wt / determinant,
-        chi_squared,
-        residual_rms: (chi_squared / w).sqrt(),
-        runs: count_runs(points.iter().map(residual)),
     })
-}
-
-/// How often the sign changes, plus one: runs of residuals with the same sign.
-pub fn count_runs(residuals: impl Iterator<Item = f64>) -> u32 {
-    let mut runs = 0;
-    let mut last = None;
-    for residual in residuals {
-        let positive = residual >= 0.0;
-        if last != Some(positive) {
-            runs += 1;
-            last = Some(positive);
-        }
-    }
-    runs
-}
-
-/// True when so few runs among `count` residuals are so improbable (2 %) that a straight line does not describe them.
-///
-/// With independent signs the number of sign changes is binomial with n - 1 trials of probability one half.
-pub fn runs_are_too_few(count: u32, runs: u32) -> bool {
-    const LEVEL: f64 = 0.02;
-    let Some(trials) = count.checked_sub(1) else { return false };
-    let mut probability = 0.5f64.powi(trials.cast_signed());
-    let mut cumulated = 0.0;
-    for changes in 0..runs {
-        cumulated += probability;
-        if cumulated > LEVEL {
-            return false;
-        }
-        probability *= f64::from(trials - changes.min(trials)) / f64::from(changes + 1);
-    }
-    cumulated <= LEVEL
 }
 
 #[cfg(test)]
@@ -133,7 +90,6 @@ mod tests {
         let line = fit(&points(&[(-2.0, 1.0), (-1.0, 1.1), (0.0, 1.2), (1.0, 1.3)]), LOOSE).unwrap();
         assert!((line.intercept - 1.2).abs() < 1e-6, "{line:?}");
         assert!((line.slope - 0.1).abs() < 1e-6, "{line:?}");
-        assert!(line.chi_squared < 1e-6);
     }
 
     #[test]
@@ -142,17 +98,5 @@ mod tests {
         assert!((line.intercept - 5.0).abs() < 1e-12);
         assert!((line.slope - 1e-5).abs() < 1e-12);
         assert!((line.slope_variance.sqrt() - 1e-6).abs() < 1e-12);
-    }
-
-    #[test]
-    fn runs_of_a_bent_line_are_too_few() {
-        // A parabola's residuals have three runs, whatever the number of samples.
-        assert!(!runs_are_too_few(4, 3));
-        assert!(!runs_are_too_few(10, 3));
-        assert!(runs_are_too_few(14, 3));
-        assert!(runs_are_too_few(64, 20));
-        assert!(!runs_are_too_few(64, 30));
-        assert!(!runs_are_too_few(1, 1));
-        assert!(!runs_are_too_few(0, 0));
     }
 }

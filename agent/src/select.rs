@@ -35,6 +35,9 @@ pub struct View {
     pub offset: Seconds,
     /// Error bound of that offset: the interval is offset plus or minus this.
     pub root_distance: Seconds,
+    /// The same when its newest sample was taken: sources are held against each other by this, or the one that was asked
+    /// last would always be the best.
+    pub fresh_distance: Seconds,
     /// Standard deviation of the samples.
     pub jitter: Seconds,
     /// The source's stratum.
@@ -281,7 +284,7 @@ fn choose(
     let lowest = field.iter().filter_map(|&i| view(i)).map(|v| v.stratum).min().unwrap_or(0);
     let distance = |i: usize| {
         view(i).map_or(f64::INFINITY, |v| {
-            v.root_distance.0 + settings.stratum_weight.0 * f64::from(v.stratum - lowest)
+            v.fresh_distance.0 + settings.stratum_weight.0 * f64::from(v.stratum - lowest)
         })
     };
     let Some(nearest) = field.iter().copied().min_by(|&a, &b| distance(a).total_cmp(&distance(b))) else {
@@ -343,6 +346,7 @@ mod tests {
             view: Some(View {
                 offset: Seconds(offset),
                 root_distance: Seconds(distance),
+                fresh_distance: Seconds(distance),
                 jitter: Seconds(1e-5),
                 stratum: 2,
             }),
@@ -411,5 +415,12 @@ mod tests {
         assert_eq!(select(&near, &SETTINGS, Some(0)).best, Some(0));
         let far = [source(0.0, 0.02), source(0.0, 0.01)];
         assert_eq!(select(&far, &SETTINGS, Some(0)).best, Some(1));
+    }
+
+    #[test]
+    fn the_followed_source_does_not_lose_its_place_by_waiting_for_its_next_poll() {
+        let mut old = source(0.0, 0.01);
+        old.view = old.view.map(|view| View { root_distance: Seconds(0.02), ..view });
+        assert_eq!(select(&[old, source(0.0, 0.01)], &SETTINGS, Some(0)).best, Some(0));
     }
 }

@@ -31,6 +31,8 @@ struct Vector {
     chrony_version: Option<String>,
     transport: String,
     command_line: Option<Value>,
+    /// What is peculiar about a request made by hand.
+    note: Option<String>,
     step: u32,
     steps: u32,
     request_hex: String,
@@ -124,7 +126,11 @@ fn every_reply_decodes_to_what_it_is_known_to_say_and_encodes_to_the_same_bytes(
 fn every_request_decodes_to_what_it_is_known_to_ask_and_encodes_to_the_same_bytes() {
     let mut bodies = 0;
     for vector in vectors("") {
-        let (Some(known), datagram) = (&vector.request, vector.sent()) else { continue };
+        let (Some(known), datagram) = (&vector.request, vector.sent()) else {
+            // Wrong on purpose: `answering` has what becomes of them.
+            assert!(vector.note.is_some(), "{}", vector.name);
+            continue;
+        };
         let header = RequestHeader::take(&datagram).unwrap();
         let request = Request::decode(header.number, &datagram).unwrap();
         assert_eq!(known["command_name"], request.name(), "{}", vector.name);

@@ -4,11 +4,10 @@ use super::Association;
 use crate::history::Estimate;
 use crate::time::Seconds;
 
-/// The polling interval grows by one step in about `polltarget` samples: sooner where it is so many steps from what it may
-/// become, later where it is nearly there.
-const EAGER: f64 = 3.0;
-const SLOWEST_STEP: f64 = 0.6;
-const FASTEST_STEP: f64 = 1.5;
+/// The polling interval grows by one step in `polltarget` samples or a few less; beyond this interval later, since what
+/// happens between two polls is seen so much later.
+const FASTEST_STEP: f64 = 1.6;
+const SURE: Seconds = Seconds(256.0);
 /// How long samples are worth having, in units of the time in which the wander gets as large as their error.
 const WINDOW_SHARE: f64 = 10.0;
 /// Further unanswered requests in a row before a source is asked half as often.
@@ -50,7 +49,7 @@ impl Association {
         let window = (estimate.noise().0 / estimate.wander()).powf(2.0 / 3.0);
         let best = (WINDOW_SHARE * window / target).max(1e-3).log2();
         if best >= f64::from(self.poll) + 1.0 {
-            ((best - f64::from(self.poll)) / EAGER).clamp(SLOWEST_STEP, FASTEST_STEP) / target
+            (SURE / self.interval()).min(FASTEST_STEP) / target
         } else if best < f64::from(self.poll) {
             -1.0
         } else {

@@ -4,6 +4,7 @@ use super::action::Level;
 use super::options::{Kinds, Options};
 use super::{Engine, Source, names};
 use crate::association::Association;
+use crate::oscillator::Free;
 use crate::packet::RefId;
 use crate::select::{self, Candidate, View};
 use crate::time::{Moment, Seconds};
@@ -22,6 +23,7 @@ impl Engine {
             association.estimate().zip(association.history().newest()).map(|(estimate, newest)| View {
                 offset: estimate.offset(free) - lead,
                 root_distance: self.root_distance(source, now).unwrap_or_default(),
+                fresh_distance: distance_at(association, newest.at).unwrap_or_default(),
                 jitter: estimate.std_dev,
                 stratum: newest.stratum,
             });
@@ -42,13 +44,9 @@ impl Engine {
     /// Error bound of what a source says now: half its root delay, its root dispersion, and what came since.
     pub(super) fn root_distance(&self, source: &Source, now: Moment) -> Option<Seconds> {
         let association = source.association.as_ref()?;
-        let estimate = association.estimate()?;
-        let newest = association.history().newest()?;
-        let shortest = association.history().min_delay()?;
         let free = self.oscillator.free(now.wall);
-        let age = (free - newest.at).max(Seconds::ZERO);
-        let uncertainty = estimate.offset_deviation(free) + age * self.config.max_clock_error.ratio();
-        Some((newest.root_delay + shortest) / 2.0 + newest.root_dispersion + newest.dispersion + uncertainty)
+        let age = (free - association.history().newest()?.at).max(Seconds::ZERO);
+        Some(distance_at(association, free)? + age * self.config.max_clock_error.ratio())
     }
 
     /// Judges all sources again.
@@ -125,4 +123,12 @@ impl Engine {
             self.update_clock(now, best);
         }
     }
+}
+
+/// The same without what the clock itself may be wrong by.
+fn distance_at(association: &Association, free: Free) -> Option<Seconds> {
+    let newest = association.history().newest()?;
+    let shortest = association.history().min_delay()?;
+    let known = (newest.root_delay + shortest) / 2.0 + newest.root_dispersion + newest.dispersion;
+    Some(known + association.estimate()?.offset_deviation(free))
 }

@@ -116,6 +116,7 @@ impl Engine {
             samples: estimate.samples,
             dropped: before.map_or(0, |before| (before.samples + 1).saturating_sub(estimate.samples)),
             runs: estimate.runs,
+            asymmetry: estimate.asymmetry(),
         }));
     }
 

@@ -117,3 +117,64 @@ impl Belief {
         self.offset_variance = variance;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRIOR: SlopePrior = SlopePrior { mean: 0.0, deviation: 1e-5 };
+
+    fn belief(offset: f64, deviation: f64) -> Belief {
+        Belief { offset, offset_variance: deviation * deviation, ..Belief::before(PRIOR) }
+    }
+
+    #[test]
+    fn an_interval_cuts_a_belief_as_an_integral_says() {
+        for (center, width, edge) in [(0.3, 1.0, 0.05), (1.5, 2.0, 0.2), (0.0, 20.0, 0.1), (0.4, 1e-3, 0.0)] {
+            let mut learned = belief(0.0, 1.0);
+            let (logarithm, is_stray) = learned.learn(Evidence::Uniform { center, width, edge });
+            let (mut mass, mut mean, mut square) = (0.0, 0.0, 0.0);
+            let step = 1e-4;
+            for k in -80_000..80_000 {
+                let x = f64::from(k) * step;
+                let soft = |end: f64| {
+                    if edge > 0.0 {
+                        normal::mass(-1e9, (end - x) / edge)
+                    } else {
+                        f64::from(u8::from(x < end))
+                    }
+                };
+                let weight =
+                    normal::density(x) * (soft(center + width / 2.0) - soft(center - width / 2.0)) * step;
+                (mass, mean, square) = (mass + weight, mean + weight * x, square + weight * x * x);
+            }
+            let (mean, variance) = (mean / mass, square / mass - (mean / mass).powi(2));
+            assert!((learned.offset - mean).abs() < 2e-2, "{width}: {learned:?} {mean}");
+            // On top of it comes the chance that the sample was astray.
+            let more = learned.offset_variance - variance;
+            assert!((-1e-3..1e-2).contains(&more), "{learned:?} {variance}");
+            assert!((logarithm - (mass / width).ln()).abs() < 1e-2, "{logarithm}");
+            assert!(!is_stray);
+        }
+    }
+
+    #[test]
+    fn a_sample_far_off_leaves_the_belief_as_it_was() {
+        let mut learned = belief(0.0, 1e-4);
+        let (_, is_stray) = learned.learn(Evidence::Normal { center: 1.0, variance: 1e-8 });
+        assert!(is_stray);
+        assert!(learned.offset.abs() < 1e-6, "{learned:?}");
+    }
+
+    #[test]
+    fn what_is_learned_of_the_offset_later_says_something_of_the_frequency() {
+        let mut learned = Belief::before(PRIOR);
+        learned.learn(Evidence::Normal { center: 0.0, variance: 1e-12 });
+        learned.pass(1000.0, 0.0);
+        assert!((learned.offset_variance.sqrt() - 1e-2).abs() < 1e-4);
+        learned.learn(Evidence::Normal { center: 5e-3, variance: 1e-12 });
+        assert!((learned.frequency - 5e-6).abs() < 1e-8, "{learned:?}");
+        // What is left is the chance that one of the two samples was astray.
+        assert!(learned.frequency_variance.sqrt() < 1e-7);
+    }
+}

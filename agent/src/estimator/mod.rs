@@ -38,6 +38,16 @@ enum Noise {
     Hidden(f64),
 }
 
+impl Noise {
+    /// The part of all queueing that is on the requests' way.
+    fn share(self) -> f64 {
+        match self {
+            Self::Queues(share) => share,
+            Self::Hidden(_) => 0.5,
+        }
+    }
+}
+
 /// What errors may come from, each with the logarithm of how probable it is before the first sample.
 const NOISES: [(Noise, f64); 16] = [
     (Noise::Queues(0.5), 0.0),
@@ -68,8 +78,10 @@ pub(crate) struct Fit {
     pub(crate) slope_variance: f64,
     /// Variance of the frequency's change per second.
     pub(crate) wander: f64,
-    /// Root mean square error of a usual sample.
+    /// Standard error of a usual sample.
     pub(crate) noise: f64,
+    /// From -0.5 (all queues are on the requests' way) to 0.5 (on the replies').
+    pub(crate) asymmetry: f64,
     /// The last samples in a row that fit nothing of what came before.
     pub(crate) strays: usize,
     /// The likeliest wander, for the next call.
@@ -95,8 +107,9 @@ struct Judgement {
     /// Which of [`WANDERS`], and its square.
     wander: usize,
     wander_variance: f64,
-    /// Standard error of a usual sample.
+    /// As in [`Fit`].
     noise: f64,
+    asymmetry: f64,
     /// The last samples in a row that fit nothing of what came before.
     strays: usize,
 }
@@ -135,13 +148,14 @@ struct Hypothesis {
     prejudice: f64,
     evidence: Vec<Evidence>,
     noise: f64,
+    asymmetry: f64,
 }
 
 impl Hypothesis {
     fn new(readings: &[Reading], noise: Noise, prejudice: f64, scale: Scale) -> Self {
         let evidence = evidence(readings, noise, scale);
-        let noise = median(evidence.iter().map(Evidence::variance)).sqrt();
-        Self { prejudice, evidence, noise }
+        let usual = median(evidence.iter().map(Evidence::variance)).sqrt();
+        Self { prejudice, evidence, noise: usual, asymmetry: 0.5 - noise.share() }
     }
 
     fn judge(&self, readings: &[Reading], wander: usize, prior: SlopePrior) -> Judgement {
@@ -152,6 +166,7 @@ impl Hypothesis {
             wander,
             wander_variance: deviation * deviation,
             noise: self.noise,
+            asymmetry: self.asymmetry,
             strays: 0,
         };
         for (reading, evidence) in readings.iter().zip(&self.evidence) {
@@ -193,6 +208,7 @@ fn average(judgements: &[Judgement]) -> Option<Fit> {
         wander: mean(&|j| j.wander_variance.ln()).exp(),
         likely: best.wander,
         noise: mean(&|j| j.noise),
+        asymmetry: mean(&|j| j.asymmetry),
         strays: best.strays,
     })
 }
@@ -249,10 +265,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn evidence(readings: &[Reading], noise: Noise, scale: Scale) -> Vec<Evidence> {
-    let share = match noise {
-        Noise::Queues(share) => share,
-        Noise::Hidden(_) => 0.5,
-    };
+    let share = noise.share();
     let queues = if scale.shortest_is_known {
         Queues::known(share, scale.excess)
     } else {
@@ -271,3 +284,6 @@ fn evidence(readings: &[Reading], noise: Noise, scale: Scale) -> Vec<Evidence> {
     };
     readings.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,3 +81,44 @@ fn truncated_exponential(rate: f64, end: f64) -> (f64, f64) {
     let variance = 1.0 / (rate * rate) - end * end * x.exp() / (grown * grown);
     (mean, variance.max(0.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::luck::Luck;
+
+    #[test]
+    fn the_shortest_of_several_round_trips_is_as_long_as_in_a_simulation() {
+        let mut luck = Luck::new([1; 32]);
+        for share in [0.5, 0.1, 0.0] {
+            for count in [1, 3, 20, 64] {
+                let mut queue = |mean: f64| -mean * (1.0 - luck.fraction()).ln();
+                let runs = 2000;
+                let total: f64 = (0..runs)
+                    .map(|_| {
+                        let trips = (0..count).map(|_| queue(share) + queue(1.0 - share));
+                        trips.fold(f64::INFINITY, f64::min)
+                    })
+                    .sum();
+                let (simulated, computed) = (total / f64::from(runs), shortest(share, count));
+                assert!((simulated / computed - 1.0).abs() < 0.15, "{share} {count}: {simulated} {computed}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_part_of_the_shorter_queue_is_between_half_the_excess_and_its_own_mean() {
+        assert_eq!(truncated_exponential(0.0, 2.0), (1.0, 4.0 / 12.0));
+        let (mean, variance) = truncated_exponential(1000.0, 2.0);
+        assert!((mean - 1e-3).abs() < 1e-9 && (variance - 1e-6).abs() < 1e-12, "{mean} {variance}");
+        let (mean, variance) = truncated_exponential(1.0, 2.0);
+        assert!((0.5..1.0).contains(&mean) && variance < 4.0 / 12.0, "{mean} {variance}");
+    }
+
+    #[test]
+    fn with_all_queueing_on_the_way_back_the_offset_is_half_the_excess_more() {
+        let queues = Queues::known(0.0, 1e-3);
+        let Evidence::Normal { center, variance } = queues.evidence(0.0, 2e-3, 1e-6) else { panic!() };
+        assert!((center - 1e-3).abs() < 1e-8 && variance.sqrt() < 2e-6, "{center} {variance}");
+    }
+}

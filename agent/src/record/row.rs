@@ -118,7 +118,7 @@ impl fmt::Display for Statistics {
         write!(f, "{:>10} {:>10} ", e3(self.offset_deviation.0), e3(self.rate))?;
         write!(f, "{:>10} {stress:>7} ", e3(self.rate_error))?;
         // The measured offsets are not corrected by an asymmetry.
-        write!(f, "{:3} {:3} {:3} {:5.2}", self.samples, self.dropped, self.runs, 0.0)
+        write!(f, "{:3} {:3} {:3} {:5.2}", self.samples, self.dropped, self.runs, self.asymmetry)
     }
 }
 
@@ -220,6 +220,7 @@ mod tests {
             samples: 3,
             dropped: 0,
             runs: 3,
+            asymmetry: 0.0,
         };
         assert_eq!(
             Record::Statistics(statistics).to_string(),

@@ -21,8 +21,11 @@ pub(crate) struct Scenario {
     pub(crate) limit: &'static str,
     world: fn(World) -> (World, usize),
     /// What happens to the client after so many seconds, again and again.
-    upsets: Option<(u32, fn(&mut World, usize, u32))>,
+    upsets: Option<(u32, Upset)>,
 }
+
+/// What happens to a client; the number counts how often something did.
+type Upset = fn(&mut World, usize, u32);
 
 /// What a run, or the median of several, came to.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +97,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(131.0, 7.6e-5, 1.6e-4, 4.6e-8, 36.0),
-        limit: "",
+        limit: "34 samples, each wrong by up to half its queueing (0.1 ms each way); wander adds a third of that between two of them",
         upsets: None,
         world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1"),
     },
@@ -104,7 +107,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(6.0, 7.5e-5, 1.6e-4, 4.7e-8, 36.0),
-        limit: "",
+        limit: "as the default row; the burst only brings the beginning forward",
         upsets: None,
         world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1 iburst\nmakestep 1 3"),
     },
@@ -114,7 +117,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 5_000,
         converged_below: 1e-2,
         chronyd: figures(131.0, 1.7e-3, 2.9e-3, 5.3e-7, 49.0),
-        limit: "",
+        limit: "the samples: queueing of 10 ms each way, of which the shortest of 40 round trips still hides 1 ms",
         upsets: None,
         world: |world| one_server(links(world, 1e-4, 1e-2), Machine::USUAL, "server 10.0.0.1"),
     },
@@ -124,7 +127,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(131.0, 1.4e-4, 5.5e-4, 2.9e-6, 309.0),
-        limit: "",
+        limit: "the oscillator: in 64 s (minpoll) it moves the clock by 30 us, and nobody knows which way",
         upsets: None,
         world: |world| one_server(world, WANDERING, "server 10.0.0.1"),
     },
@@ -134,7 +137,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(130.0, 7.7e-5, 1.6e-4, 4.6e-8, 36.0),
-        limit: "",
+        limit: "as the default row; after the step nothing is left of the 1000 s",
         upsets: None,
         world: |world| {
             one_server(world, Machine { ahead: 1000.0, ..Machine::USUAL }, "server 10.0.0.1\nmakestep 1 3")
@@ -146,7 +149,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 5_000,
         converged_below: 1e-3,
         chronyd: figures(163.0, 8.5e-5, 2.0e-4, 1.7e-7, 58.0),
-        limit: "",
+        limit: "what the shortest round trip hides of the slow way's queue, half of which goes into the offset",
         upsets: None,
         world: lopsided,
     },
@@ -156,7 +159,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 5_000,
         converged_below: 1e-3,
         chronyd: figures(456.0, 1.9e-4, 3.3e-4, 6.5e-8, 153.0),
-        limit: "",
+        limit: "the servers' own errors: each stratum's corrections look like wander to the one below",
         upsets: None,
         world: strata,
     },
@@ -166,7 +169,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(131.0, 2.5e-5, 6.3e-5, 9.4e-8, 310.0),
-        limit: "",
+        limit: "the queueing of about 25 samples, as many as the wander leaves worth having",
         upsets: None,
         world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1 minpoll 6 maxpoll 6"),
     },
@@ -176,7 +179,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-4,
         chronyd: figures(6.0, 2.5e-6, 8.9e-6, 5.8e-8, 1241.0),
-        limit: "",
+        limit: "the queueing of about 15 samples, and the wander between them",
         upsets: None,
         world: |world| {
             one_server(links(world, 5e-5, 1e-5), Machine::USUAL, "server 10.0.0.1 iburst minpoll 4 maxpoll 4")
@@ -188,7 +191,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(131.0, 1.16e-4, 3.93e-4, 7.12e-7, 141.0),
-        limit: "",
+        limit: "the oscillator: polls of 256 s, in which it moves the clock by 24 us",
         upsets: None,
         world: |world| one_server(world, Machine { wander: 1e-8, ..Machine::USUAL }, "server 10.0.0.1"),
     },
@@ -198,7 +201,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 5_000,
         converged_below: 3e-3,
         chronyd: None,
-        limit: "",
+        limit: "the samples: queueing of 1 ms each way, in 40 of them",
         upsets: None,
         world: |world| one_server(links(world, 1e-2, 1e-3), Machine::USUAL, "server 10.0.0.1"),
     },
@@ -208,7 +211,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: None,
-        limit: "",
+        limit: "as the default row, with a third of the samples missing",
         upsets: None,
         world: |world| {
             one_server(
@@ -224,7 +227,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: None,
-        limit: "",
+        limit: "as the default row; a constant error of the frequency is learned and costs nothing",
         upsets: None,
         world: |world| {
             one_server(world, Machine { fast: Ppm(-300.0), ..Machine::USUAL }, "server 10.0.0.1 iburst")
@@ -236,7 +239,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: None,
-        limit: "",
+        limit: "the samples alone: 42 of them in 20,000 s",
         upsets: None,
         world: |world| one_server(world, Machine { wander: 0.0, ..Machine::USUAL }, "server 10.0.0.1"),
     },
@@ -246,7 +249,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(131.0, 1.84e-5, 5.77e-5, 6.99e-8, 90.0),
-        limit: "",
+        limit: "the oscillator: polls of 256 s, in which it moves the clock by 2 us and its frequency by 1.6e-8",
         upsets: None,
         world: |world| one_server(links(world, 1e-4, 1e-5), Machine::USUAL, "server 10.0.0.1"),
     },
@@ -256,7 +259,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 5_000,
         converged_below: 3e-3,
         chronyd: figures(196.0, 2.39e-5, 6.9e-5, 1.76e-7, 280.0),
-        limit: "",
+        limit: "what the shortest round trip hides of a queue that is all on the way back",
         upsets: None,
         world: |world| {
             let (mut world, client) = one_server(world, Machine::USUAL, "server 10.0.0.1");
@@ -271,7 +274,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 2_000,
         converged_below: 1e-3,
         chronyd: figures(131.0, 6.98e-4, 5.67e-3, 8.89e-6, 77.0),
-        limit: "",
+        limit: "the time until the next poll (up to 512 s) after the frequency has jumped by 10 ppm",
         upsets: Some((8_000, |world, client, count| {
             if count == 1 {
                 world.warm(client, 1e-5);
@@ -285,7 +288,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         settle: 5_000,
         converged_below: 1e-3,
         chronyd: figures(131.0, 2.87e-4, 6.82e-4, 7.59e-7, 58.0),
-        limit: "",
+        limit: "50 minutes without the server at a time, in which the frequency's error adds up",
         upsets: Some((600, |world, client, count| match count % 6 {
             1 => world.cut(0, client),
             0 => world.heal(0, client),
@@ -294,6 +297,65 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         world: |world| one_server(world, Machine::USUAL, "server 10.0.0.1"),
     },
 ];
+
+/// What the table looks like for these seeds.
+pub(crate) fn table(scenarios: &[&Scenario], seeds: u8) -> String {
+    use std::fmt::Write;
+
+    let mut table = String::new();
+    let titles = ["converged", "time RMS", "time max", "freq RMS", "packets", "RMS/chronyd's"];
+    writeln!(
+        table,
+        "{:30}{:>10}{:>10}{:>10}{:>10}{:>9}{:>15}",
+        "", titles[0], titles[1], titles[2], titles[3], titles[4], titles[5]
+    )
+    .unwrap();
+    for scenario in scenarios {
+        let f = scenario.median(1..=seeds);
+        let ratio = scenario
+            .chronyd
+            .map_or("-".to_owned(), |chronyd| format!("{:.2}", f.time_rms / chronyd.time_rms));
+        writeln!(
+            table,
+            "{:30}{:8.0} s{:8.1} us{:7.1} us{:10.1e}{:9.0}{:>15}",
+            scenario.name,
+            f.converged,
+            f.time_rms * 1e6,
+            f.time_max * 1e6,
+            f.frequency_rms,
+            f.packets,
+            ratio
+        )
+        .unwrap();
+    }
+    table.push_str("\nWhat limits the accuracy:\n");
+    for scenario in scenarios {
+        writeln!(table, "{:30}{}", scenario.name, scenario.limit).unwrap();
+    }
+    table
+}
+
+/// Seeds of the table that is committed.
+#[cfg(test)]
+const SEEDS: u8 = 5;
+
+#[test]
+fn the_table_of_accuracy_is_as_committed() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sim/accuracy.txt");
+    let head = format!(
+        "Medians of {SEEDS} seeds of each scenario in accuracy.rs; RMS/chronyd's: chronyd's figures are in there.\n\n"
+    );
+    let now = head + &table(&SCENARIOS.iter().collect::<Vec<_>>(), SEEDS);
+    if std::env::var_os("TIMEFLEET_WRITE_TABLE").is_some() {
+        std::fs::write(path, &now).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(
+        committed == now,
+        "the accuracy is not what it was; if that is meant, write the table again with TIMEFLEET_WRITE_TABLE=1 and \
+         commit it\n\nthen:\n{committed}\nnow:\n{now}"
+    );
+}
 
 impl Scenario {
     /// One run.

@@ -109,6 +109,26 @@ fn requests_that_are_wrong_get_the_status_or_the_silence_that_chronyd_has_for_th
     }
 }
 
+/// Right in their form, wrong in what they ask for. chronyd adds a source without a name, which never gets an address; we
+/// call that an invalid name.
+#[test]
+fn requests_that_ask_for_nonsense_get_the_status_that_chronyd_has_for_it() {
+    let mut compared = 0;
+    for vector in vectors("commands").into_iter().filter(|vector| vector.request.is_none()) {
+        let (sent, mut expected) = (vector.sent(), vector.answered().unwrap());
+        let header = RequestHeader::take(&sent).unwrap();
+        let request = Request::decode(header.number, &sent).unwrap();
+        assert_eq!(hex(&request.encode(header.sequence, header.attempt)), hex(&sent), "{}", vector.name);
+        let given = answer(&mut TestDesk::new(), Asker::Unix, &sent).unwrap();
+        if vector.name == "commands/add_source_empty_name" {
+            expected[8..10].copy_from_slice(&Status::InvalidName.code().to_be_bytes());
+        }
+        assert_eq!(hex(&given), hex(&expected), "{}", vector.name);
+        compared += 1;
+    }
+    assert_eq!(compared, 12);
+}
+
 #[test]
 fn the_length_of_a_request_tells_which_form_of_reply_its_sender_reads() {
     let reply_to = |request: &Request, length: usize| {
