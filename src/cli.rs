@@ -23,6 +23,7 @@ const EXAMPLES: &str = concat!(
 Examples:
   timefleet lab                            a fleet on this machine, for a first look
   timefleet validate inventories/*.yaml    check inventories; touches no host
+  timefleet graph plant.yaml               who gets the time from whom
   timefleet plan plant.yaml                what would change, a diff for each host
   timefleet apply plant.yaml               make it so, wait for the clocks, report
   timefleet audit plant.yaml --output json what is, for a program
@@ -81,7 +82,8 @@ pub(crate) enum Command {
 
     /// Check inventories without touching a host
     ///
-    /// Prints every problem as `file:line:column` with the line itself and what to do about it.
+    /// Prints every problem as `file:line:column` with the line itself and what to do about it, all of all files in the
+    /// order of the files; or as one document for programs, see docs/findings.md.
     #[command(
         after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors, or a file cannot be read"
     )]

@@ -1,5 +1,7 @@
 //! Where every node of a picture goes: a row for each level, in each row the order that crosses the fewest edges.
 
+use std::collections::HashSet;
+
 use super::{Edge, Graph, Node};
 
 /// A letter of the monospace font at 13 px, and one of the captions at 11 px.
@@ -63,7 +65,7 @@ pub(super) fn layout(graph: &Graph) -> Layout {
     let mut spots: Vec<Spot> =
         graph.nodes.iter().enumerate().map(|(index, node)| size(graph, index, node)).collect();
     let rows = ordered(graph);
-    let broken: Vec<Vec<Vec<usize>>> = rows.iter().map(|row| broken(row, &spots)).collect();
+    let broken: Vec<Vec<Vec<usize>>> = rows.iter().map(|row| broken(graph, row, &spots)).collect();
     let width_of = |row: &Vec<usize>| {
         let boxes: f64 = row.iter().filter_map(|&node| spots.get(node)).map(|spot| spot.width + GAP).sum();
         (boxes - GAP).max(0.0)
@@ -163,10 +165,18 @@ fn middle(node: usize, neighbours: &[Vec<usize>], position: &[f64]) -> f64 {
     near.iter().map(of).sum::<f64>() / u32::try_from(near.len()).map_or(1.0, f64::from)
 }
 
-fn broken(row: &[usize], spots: &[Spot]) -> Vec<Vec<usize>> {
+/// A row that is too wide becomes several; those who have followers come last, next to them.
+fn broken(graph: &Graph, row: &[usize], spots: &[Spot]) -> Vec<Vec<usize>> {
+    let whole: f64 = row.iter().filter_map(|&node| spots.get(node)).map(|spot| spot.width + GAP).sum();
+    let mut row = row.to_vec();
+    if whole > MAX_WIDTH {
+        let sources: HashSet<usize> =
+            graph.edges.iter().filter(|edge| !edge.mutual).map(|edge| edge.source).collect();
+        row.sort_by_key(|node| sources.contains(node));
+    }
     let mut rows: Vec<Vec<usize>> = Vec::new();
     let mut room = 0.0;
-    for &node in row {
+    for node in row {
         let width = spots.get(node).map_or(0.0, |spot| spot.width) + GAP;
         match rows.last_mut() {
             Some(last) if width <= room => last.push(node),

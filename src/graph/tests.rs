@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use snapbox::{assert_data_eq, str};
+use snapbox::{IntoData, assert_data_eq, str};
 
 use super::*;
 use crate::inventory::{self, InputFile};
@@ -339,5 +339,8 @@ fn a_large_fleet_is_a_small_picture() {
     assert_eq!((graph.nodes.len(), graph.edges.len()), (1 + 3 + 200, 3 + 600));
     assert_eq!(graph.nodes[4].title(), "g0-[001:250] (250)");
     assert!(layout::layout(&graph).width < 1600.0);
+    let text = plain(&graph);
+    assert!(text.lines().count() < 220, "{text}");
+    assert_eq!(text.matches("`-- the same 200 as below ntp1\n").count(), 2, "{text}");
     assert!(graph.svg().len() < 300_000, "{}", graph.svg().len());
 }

@@ -1,5 +1,7 @@
 //! The graph as a tree for the terminal.
 
+use std::collections::HashMap;
+
 use anstyle::{AnsiColor, Style};
 
 use super::{Edge, Graph, Node, Stratum};
@@ -19,7 +21,13 @@ pub(super) fn tree(graph: &Graph) -> String {
             *has = true;
         }
     }
-    let mut tree = Tree { graph, below, shown: vec![false; graph.nodes.len()], text: String::new() };
+    let mut tree = Tree {
+        graph,
+        below,
+        shown: vec![false; graph.nodes.len()],
+        lists: HashMap::new(),
+        text: String::new(),
+    };
     tree.text = format!("{STRONG}{}{STRONG:#}\n\n", graph.title);
     for root in (0..graph.nodes.len()).filter(|&node| has_source.get(node) == Some(&false)) {
         tree.add(root, None, "", "");
@@ -30,12 +38,20 @@ pub(super) fn tree(graph: &Graph) -> String {
     tree.text
 }
 
+/// A follower, the options of its edge, and what is wrong with it.
+type Way<'g> = (usize, &'g str, Option<&'g str>);
+
+/// Shorter lists are written again, since a name says more than a hint.
+const LONG_LIST: usize = 3;
+
 struct Tree<'g> {
     graph: &'g Graph,
     /// The edges that go down from each node.
     below: Vec<Vec<&'g Edge>>,
     /// What is below these is already written.
     shown: Vec<bool>,
+    /// Long lists that are already written, and below whom: servers that are alike have the same followers.
+    lists: HashMap<Vec<Way<'g>>, usize>,
     text: String,
 }
 
@@ -55,10 +71,27 @@ impl Tree<'_> {
             "|-- " => format!("{indent}|   "),
             _ => format!("{indent}    "),
         };
+        if let Some(first) = self.written_before(index, &edges) {
+            let hint = format!("{FAINT}the same {} as below {first}{FAINT:#}", edges.len());
+            self.text += &format!("{indent}`-- {hint}\n");
+            return;
+        }
         for (nth, edge) in edges.iter().enumerate() {
             let branch = if nth + 1 == edges.len() { "`-- " } else { "|-- " };
             self.add(edge.follower, Some(edge), branch, &indent);
         }
+    }
+
+    /// The name of the node below which the same long list stands.
+    fn written_before(&mut self, index: usize, edges: &[&Edge]) -> Option<String> {
+        if edges.len() < LONG_LIST {
+            return None;
+        }
+        let graph = self.graph;
+        let ways = graph.edges.iter().filter(|edge| !edge.mutual && edge.source == index);
+        let ways = ways.map(|edge| (edge.follower, edge.options.as_str(), edge.trouble.as_deref())).collect();
+        let first = *self.lists.entry(ways).or_insert(index);
+        graph.nodes.get(first).filter(|_| first != index).map(|node| node.name.clone())
     }
 
     fn line(&self, index: usize, node: &Node, edge: Option<&Edge>, hidden: bool) -> String {

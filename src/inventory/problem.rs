@@ -140,27 +140,20 @@ const NOTE_INDENT: usize = 12;
 
 /// Broken at spaces so that it fits beside its indent; what is between backticks stays in one piece.
 fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    let mut width = 0;
+    let mut lines: Vec<String> = Vec::new();
     let mut quoted = false;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        let fits = width == 0 || quoted || width + 1 + length <= WIDTH - NOTE_INDENT;
+    let pieces = text.split(|letter| {
+        quoted ^= letter == '`';
+        letter == ' ' && !quoted
+    });
+    for piece in pieces {
         match lines.last_mut() {
-            Some(line) if fits => {
-                if width > 0 {
-                    line.push(' ');
-                    width += 1;
-                }
-                line.push_str(word);
-                width += length;
+            Some(line) if line.chars().count() + 1 + piece.chars().count() <= WIDTH - NOTE_INDENT => {
+                line.push(' ');
+                line.push_str(piece);
             }
-            _ => {
-                lines.push(word.to_owned());
-                width = length;
-            }
+            _ => lines.push(piece.to_owned()),
         }
-        quoted ^= word.matches('`').count() % 2 == 1;
     }
     lines.join("\n")
 }
@@ -187,4 +180,20 @@ fn snippet<'a>(
     let span = at(begin)..at(begin + place.length as usize);
     let annotation = kind.span(span).label(label.map(String::as_str));
     Some(Snippet::source(*line).line_start(place.line as usize).annotation(annotation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn what_is_quoted_stays_in_one_piece() {
+        let help = "give one of them a source outside, or all of them `local: { stratum: 10, orphan: true }`";
+        assert_eq!(
+            wrapped(help),
+            "give one of them a source outside, or all of them\n`local: { stratum: 10, orphan: true }`"
+        );
+        assert_eq!(wrapped("write `true`"), "write `true`");
+        assert_eq!(wrapped("one ` alone"), "one ` alone");
+    }
 }
