@@ -23,6 +23,7 @@ const EXAMPLES: &str = concat!(
 Examples:
   timefleet lab                            a fleet on this machine, for a first look
   timefleet validate inventories/*.yaml    check inventories; touches no host
+  timefleet graph plant.yaml               who gets the time from whom
   timefleet plan plant.yaml                what would change, a diff for each host
   timefleet apply plant.yaml               make it so, wait for the clocks, report
   timefleet audit plant.yaml --output json what is, for a program
@@ -81,11 +82,25 @@ pub(crate) enum Command {
 
     /// Check inventories without touching a host
     ///
-    /// Prints every problem as `file:line:column` with the line itself and what to do about it.
+    /// Prints every problem as `file:line:column` with the line itself and what to do about it, all of all files in the
+    /// order of the files; or as one document for programs, see docs/findings.md.
     #[command(
         after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors, or a file cannot be read"
     )]
     Validate(ValidateArgs),
+
+    /// Show who gets the time from whom; touches no host
+    ///
+    /// Draws sources outside at the top and below them whoever follows them, with the options of each upstream. Hosts of
+    /// a group that are alike are one node. What leads nowhere is marked, so an inventory with findings can be drawn, too.
+    #[command(
+        after_help = "Exit codes:\n  0  drawn\n  2  the inventory cannot be read, or the command line is wrong"
+    )]
+    Graph(GraphArgs),
+
+    /// Print the JSON Schema of inventories, for editors
+    #[command(after_help = "Exit codes:\n  0  all well")]
+    Schema,
 
     /// Print the files that apply would write to each host
     #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
@@ -154,6 +169,52 @@ pub(crate) struct ValidateArgs {
     /// Check the files as one inventory, as the other commands read them
     #[arg(long)]
     pub(crate) together: bool,
+
+    /// How to print what was found: for people on standard error, everything else on standard output
+    #[arg(long, visible_alias = "format", value_enum, default_value_t = FindingsOutput::Human)]
+    pub(crate) output: FindingsOutput,
+}
+
+/// How to print what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingsOutput {
+    /// For a person: a caret under the very characters
+    Human,
+    /// For a program; versioned
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
+    /// GitLab's Code Quality report
+    Gitlab,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML: errors are failed tests, warnings skipped ones
+    Junit,
+}
+
+/// What graph can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// Inventory files, read as one (`-`: standard input)
+    #[arg(value_name = "INVENTORY", required = true)]
+    pub(crate) inventories: Vec<PathBuf>,
+
+    /// How to draw it on standard output
+    #[arg(long, visible_alias = "format", value_enum, default_value_t = GraphOutput::Text)]
+    pub(crate) output: GraphOutput,
+}
+
+/// How to draw a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphOutput {
+    /// A tree for the terminal
+    Text,
+    /// A Mermaid flowchart, for Markdown
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// A picture in one file
+    Svg,
 }
 
 /// What render can be told.

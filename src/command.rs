@@ -1,8 +1,10 @@
 //! The commands' bodies: from what was typed to an exit code.
 
 pub(crate) mod fleet;
+pub(crate) mod graph;
 pub(crate) mod lab;
 pub(crate) mod render;
+pub(crate) mod schema;
 pub(crate) mod validate;
 
 use std::io::{self, Read, Write};
@@ -28,10 +30,12 @@ pub(crate) enum CommandError {
         source: io::Error,
     },
     /// An inventory is wrong; its problems have been printed with their places.
-    #[error("{count} in {files}; nothing was touched", count = crate::report::quantity::count(*errors, "error"))]
+    #[error("{} in {files}; nothing was touched", crate::report::quantity::errors_and_warnings(*errors, *warnings))]
     Input {
         /// How many.
         errors: usize,
+        /// How many beside them.
+        warnings: usize,
         /// Where, as the user named the files.
         files: String,
     },
@@ -97,7 +101,7 @@ fn checked_with_warnings(paths: &[PathBuf]) -> Result<(Inventory, usize), Comman
     // Whoever closed standard error does not want to know; the exit code says it all the same.
     let _ = checked.print(&mut anstream::stderr().lock());
     let (errors, warnings) = (checked.errors(), checked.warnings());
-    let inventory = checked.inventory.ok_or(CommandError::Input { errors, files: names })?;
+    let inventory = checked.inventory.ok_or(CommandError::Input { errors, warnings, files: names })?;
     Ok((inventory, warnings))
 }
 
@@ -145,6 +149,15 @@ fn print(text: &str) -> Result<(), CommandError> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // `timefleet audit … | head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(CommandError::Output),
+    }
+}
+
+/// Writes a document to standard output, byte for byte: what an escape sequence looks like is part of it.
+fn print_exactly(text: &str) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(CommandError::Output),
     }

@@ -6,6 +6,8 @@ mod command;
 mod conversation;
 mod curtain;
 mod doctor;
+mod findings;
+mod graph;
 mod inventory;
 mod lab;
 mod lint;
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         Command::Plan(args) => command::fleet::plan(args),
         Command::Audit(args) => command::fleet::audit(args),
         Command::Validate(args) => command::validate::run(args),
+        Command::Graph(args) => command::graph::run(args),
+        Command::Schema => command::schema::run(),
         Command::Render(args) => command::render::run(args),
         Command::Lab(args) => command::lab::run(args),
     };

@@ -59,6 +59,6 @@ fn inventory() -> Result<Inventory, CommandError> {
     let file = InputFile { name: NAME.to_owned(), text: lab::INVENTORY.to_owned() };
     let checked = lint::check(vec![file], super::home().as_deref());
     let _ = checked.print(&mut anstream::stderr().lock());
-    let errors = checked.errors();
-    checked.inventory.ok_or(CommandError::Input { errors, files: NAME.to_owned() })
+    let (errors, warnings) = (checked.errors(), checked.warnings());
+    checked.inventory.ok_or(CommandError::Input { errors, warnings, files: NAME.to_owned() })
 }

@@ -11,9 +11,9 @@ use super::settings::Settings;
 
 /// What every layer may say.
 pub(super) const LAYER: [&str; 5] = ["role", "ssh", "agent", "take_over", "time"];
-const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
-const AGENT: [&str; 2] = ["service", "home"];
-const TIME: [&str; 16] = [
+pub(super) const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
+pub(super) const AGENT: [&str; 2] = ["service", "home"];
+pub(super) const TIME: [&str; 16] = [
     "upstreams",
     "allow",
     "deny",
@@ -31,13 +31,13 @@ const TIME: [&str; 16] = [
     "bound",
     "extra",
 ];
-const LOCAL: [&str; 3] = ["stratum", "orphan", "distance"];
-const MAKESTEP: [&str; 2] = ["threshold", "limit"];
-const UPSTREAM: [&str; 9] =
+pub(super) const LOCAL: [&str; 3] = ["stratum", "orphan", "distance"];
+pub(super) const MAKESTEP: [&str; 2] = ["threshold", "limit"];
+pub(super) const UPSTREAM: [&str; 9] =
     ["server", "pool", "group", "iburst", "prefer", "port", "minpoll", "maxpoll", "platform"];
 
 /// Polling intervals that chrony.conf(5) takes, log2 seconds.
-const POLL: (i8, i8) = (-7, 24);
+pub(super) const POLL: (i8, i8) = (-7, 24);
 
 impl<'a> Reader<'_, 'a> {
     /// Takes one of the keys in [`LAYER`].

@@ -13,6 +13,7 @@ pub(crate) mod problem;
 mod range;
 mod reader;
 mod resolve;
+pub(crate) mod schema;
 mod settings;
 pub(crate) mod source;
 mod tree;

@@ -1,6 +1,6 @@
 //! What is wrong with an inventory, where, and what to do about it; and how a person sees that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use annotate_snippets::renderer::DecorStyle;
@@ -20,7 +20,8 @@ pub(crate) enum Severity {
 }
 
 impl Severity {
-    fn word(self) -> &'static str {
+    /// As it is printed.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Warning => "warning",
             Self::Error => "error",
@@ -94,7 +95,8 @@ pub(crate) fn in_order(problems: &mut Vec<Problem>, files: &[InputFile]) {
 pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Write) -> io::Result<()> {
     let sources: HashMap<&str, Lines<'_>> =
         files.iter().map(|file| (file.name.as_str(), Lines::new(&file.text))).collect();
-    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(WIDTH);
+    let mut explained = HashSet::new();
     for problem in problems {
         let (style, bold) = match problem.severity {
             Severity::Error => (AnsiColor::BrightRed.on_default().bold(), Style::new().bold()),
@@ -116,11 +118,12 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         {
             group = group.element(snippet.path(place.file.to_string()));
         }
-        if let Some(reason) = problem.reason {
-            group = group.element(Level::NOTE.message(reason));
+        // Why a rule exists is said with its first finding; the tenth time it would only hide what is new.
+        if let Some(reason) = problem.reason.filter(|_| explained.insert(problem.rule)) {
+            group = group.element(Level::NOTE.message(wrapped(reason)));
         }
         if let Some(help) = &problem.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(wrapped(help)));
         }
         if !group.is_empty() {
             writeln!(to, "{}", renderer.render(&[group]))?;
@@ -128,6 +131,31 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         writeln!(to)?;
     }
     Ok(())
+}
+
+/// Columns of a terminal that nobody made wider; the same in a pipe, so that what is seen does not depend on it.
+const WIDTH: usize = 80;
+/// What stands before a note's or a help's text, with line numbers of up to three digits.
+const NOTE_INDENT: usize = 12;
+
+/// Broken at spaces so that it fits beside its indent; what is between backticks stays in one piece.
+fn wrapped(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut quoted = false;
+    let pieces = text.split(|letter| {
+        quoted ^= letter == '`';
+        letter == ' ' && !quoted
+    });
+    for piece in pieces {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + piece.chars().count() <= WIDTH - NOTE_INDENT => {
+                line.push(' ');
+                line.push_str(piece);
+            }
+            _ => lines.push(piece.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A text by its lines.
@@ -152,4 +180,20 @@ fn snippet<'a>(
     let span = at(begin)..at(begin + place.length as usize);
     let annotation = kind.span(span).label(label.map(String::as_str));
     Some(Snippet::source(*line).line_start(place.line as usize).annotation(annotation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn what_is_quoted_stays_in_one_piece() {
+        let help = "give one of them a source outside, or all of them `local: { stratum: 10, orphan: true }`";
+        assert_eq!(
+            wrapped(help),
+            "give one of them a source outside, or all of them\n`local: { stratum: 10, orphan: true }`"
+        );
+        assert_eq!(wrapped("write `true`"), "write `true`");
+        assert_eq!(wrapped("one ` alone"), "one ` alone");
+    }
 }

@@ -16,6 +16,10 @@ use super::settings::{Conflict, Settings};
 use super::tree::{Listing, Tree};
 use super::{Group, defaults};
 
+/// What a host may say.
+pub(super) const HOST: [&str; 6] =
+    ["address", keys::LAYER[0], keys::LAYER[1], keys::LAYER[2], keys::LAYER[3], keys::LAYER[4]];
+
 /// A host's name and where it is listed.
 struct Member {
     name: String,
@@ -150,8 +154,6 @@ impl Members {
 }
 
 fn read_own<'a>(reader: &mut Reader<'_, 'a>, listing: &Listing<'_, 'a>) -> Own {
-    const HOST: [&str; 6] =
-        ["address", keys::LAYER[0], keys::LAYER[1], keys::LAYER[2], keys::LAYER[3], keys::LAYER[4]];
     let mut own = Own { settings: Settings::default(), address: None };
     let what = format!("host `{}`", reader.spelling(listing.key).trim_matches(['"', '\'']));
     let place = reader.place(listing.body, listing.key);

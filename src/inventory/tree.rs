@@ -11,8 +11,8 @@ use super::range::{MAX_HOSTS, Pattern};
 use super::reader::{Field, Reader};
 use super::settings::{Conflict, Layers, Settings};
 
-const FILE: [&str; 3] = ["fleet", "defaults", "groups"];
-const GROUP: [&str; 7] =
+pub(super) const FILE: [&str; 3] = ["fleet", "defaults", "groups"];
+pub(super) const GROUP: [&str; 7] =
     [keys::LAYER[0], keys::LAYER[1], keys::LAYER[2], keys::LAYER[3], keys::LAYER[4], "hosts", "children"];
 
 /// A group and its own settings.

@@ -11,14 +11,15 @@ use crate::inventory::host::UpstreamFrom;
 use crate::inventory::{Host, Inventory, Place};
 
 /// A server's allow and deny lines, looked up by prefix length: as fast with ten thousand lines as with ten.
-struct Rules<'i> {
+pub(crate) struct Rules<'i> {
     by_network: HashMap<IpNet, (bool, Option<&'i Place>)>,
     /// Prefix lengths that occur, longest looked up first.
     lengths: BTreeSet<u8>,
 }
 
 impl<'i> Rules<'i> {
-    fn new(server: &'i Host) -> Self {
+    /// Those of one server.
+    pub(crate) fn new(server: &'i Host) -> Self {
         let mut rules = Self { by_network: HashMap::new(), lengths: BTreeSet::new() };
         let lines = [(&server.time.allow, true), (&server.time.deny, false)];
         for (networks, allow) in lines {
@@ -31,7 +32,7 @@ impl<'i> Rules<'i> {
     }
 
     /// The most specific line that speaks of an address; where no line does, nobody is allowed.
-    fn verdict(&self, address: IpAddr) -> (bool, Option<&'i Place>) {
+    pub(crate) fn verdict(&self, address: IpAddr) -> (bool, Option<&'i Place>) {
         let networks =
             self.lengths.iter().rev().filter_map(|&length| Some(IpNet::new(address, length).ok()?.trunc()));
         networks.filter_map(|network| self.by_network.get(&network)).next().copied().unwrap_or((false, None))

@@ -12,7 +12,9 @@ mod topology;
 use std::io::{self, Write};
 use std::path::Path;
 
-pub(crate) use rule::Rule;
+pub(crate) use access::Rules as Access;
+pub(crate) use rule::{RULES, Rule};
+pub(crate) use topology::components;
 
 use crate::inventory::{self, Host, InputFile, Inventory, Place, Problem, Severity, Sourced};
 
@@ -61,6 +63,8 @@ impl From<Finding> for Problem {
 pub(crate) struct Checked {
     /// Only when there are no errors at all, neither of the language nor of the rules.
     pub(crate) inventory: Option<Inventory>,
+    /// The inventory when it could be read but breaks rules: to be looked at, never to be applied.
+    pub(crate) refused: Option<Inventory>,
     /// Errors and warnings, in the order of the files.
     pub(crate) problems: Vec<Problem>,
     files: Vec<InputFile>,
@@ -90,12 +94,13 @@ impl Checked {
 /// Loads the files (see [`inventory::load`]) and holds them against every rule.
 pub(crate) fn check(files: Vec<InputFile>, home: Option<&Path>) -> Checked {
     match inventory::load(&files, home) {
-        Err(problems) => Checked { inventory: None, problems, files },
+        Err(problems) => Checked { inventory: None, refused: None, problems, files },
         Ok(inventory) => {
             let mut problems: Vec<Problem> = lint(&inventory).into_iter().map(Problem::from).collect();
             inventory::problem::in_order(&mut problems, &files);
             let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
-            Checked { inventory: (!wrong).then_some(inventory), problems, files }
+            let (inventory, refused) = if wrong { (None, Some(inventory)) } else { (Some(inventory), None) };
+            Checked { inventory, refused, problems, files }
         }
     }
 }

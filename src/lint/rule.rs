@@ -19,8 +19,7 @@ macro_rules! rules {
             Rule { name: $name, severity: Severity::$severity, reason: $reason };)*
 
         /// Every rule.
-        #[cfg(test)]
-        pub(super) static RULES: &[&Rule] = &[$(&$rule),*];
+        pub(crate) static RULES: &[&Rule] = &[$(&$rule),*];
     };
 }
 

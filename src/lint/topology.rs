@@ -10,6 +10,12 @@ use super::{Finding, place_or_host};
 use crate::inventory::host::UpstreamFrom;
 use crate::inventory::{Host, Inventory};
 
+/// Strongly connected components of a graph given as the neighbours of each node; a component comes after all others
+/// that it can reach.
+pub(crate) fn components(edges: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+    Graph { edges }.components()
+}
+
 /// Hosts first, then groups.
 struct Graph {
     edges: Vec<Vec<usize>>,

@@ -33,6 +33,15 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// What was found, as one phrase: `2 errors`, `1 error and 3 warnings`, `1 warning`.
+pub(crate) fn errors_and_warnings(errors: usize, warnings: usize) -> String {
+    match (errors, warnings) {
+        (_, 0) => count(errors, "error"),
+        (0, _) => count(warnings, "warning"),
+        _ => format!("{} and {}", count(errors, "error"), count(warnings, "warning")),
+    }
+}
+
 /// Three significant digits, no trailing zeros: what is beyond them is noise in a table.
 fn three_digits(value: f64) -> String {
     let decimals = match value {
@@ -73,5 +82,8 @@ mod tests {
     fn one_host_is_no_plural() {
         assert_eq!(count(1, "host"), "1 host");
         assert_eq!(count(0, "write"), "0 writes");
+        assert_eq!(errors_and_warnings(1, 3), "1 error and 3 warnings");
+        assert_eq!(errors_and_warnings(2, 0), "2 errors");
+        assert_eq!(errors_and_warnings(0, 1), "1 warning");
     }
 }

@@ -48,6 +48,8 @@ Commands:
   audit     Show what is: files, service and clock of every host against the inventory; changes
             nothing
   validate  Check inventories without touching a host
+  graph     Show who gets the time from whom; touches no host
+  schema    Print the JSON Schema of inventories, for editors
   render    Print the files that apply would write to each host
   lab       Run the main job on a fleet on this machine: one isolated server, four clients, no root
   help      Print this message or the help of the given subcommand(s)
@@ -75,6 +77,7 @@ Options:
 Examples:
   timefleet lab                            a fleet on this machine, for a first look
   timefleet validate inventories/*.yaml    check inventories; touches no host
+  timefleet graph plant.yaml               who gets the time from whom
   timefleet plan plant.yaml                what would change, a diff for each host
   timefleet apply plant.yaml               make it so, wait for the clocks, report
   timefleet audit plant.yaml --output json what is, for a program
@@ -186,7 +189,7 @@ For more information, try '--help'.
 
 #[test]
 fn commands_need_an_inventory() {
-    for command in ["apply", "plan", "audit", "validate", "render"] {
+    for command in ["apply", "plan", "audit", "validate", "graph", "render"] {
         let said = mistake(&[command]);
         assert!(said.contains("<INVENTORY>..."), "{said}");
     }

@@ -1,0 +1,224 @@
+//! From an inventory to nodes and edges, and what leads nowhere.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::classes::{self, Class};
+use super::{Edge, Graph, Kind, Node, Stratum, names};
+use crate::inventory::host::{Platform, Role, Upstream, UpstreamFrom};
+use crate::inventory::{Host, Inventory};
+use crate::lint::{Access, components};
+
+/// A source that does not serve is none.
+const SILENT: &str = "serves no time";
+
+pub(super) fn graph(inventory: &Inventory, title: String) -> Graph {
+    let (classes, class_of) = classes::classes(inventory);
+    let mut nodes = outside(&classes);
+    let base = nodes.len();
+    nodes.extend(classes.iter().map(node));
+    let mut draft = Draft { inventory, classes: &classes, class_of: &class_of, base, edges: Vec::new() };
+    for class in 0..classes.len() {
+        draft.edges_of(class, &nodes);
+    }
+    let mut graph = Graph { title, nodes, edges: draft.edges };
+    judge(&mut graph, base, &classes);
+    graph
+}
+
+/// Sources outside, in the order in which they are first named.
+fn outside(classes: &[Class<'_>]) -> Vec<Node> {
+    let mut seen = HashSet::new();
+    let mut nodes = Vec::new();
+    for upstream in classes.iter().flat_map(|class| &class.first.time.upstreams) {
+        let (kind, name) = match &upstream.from {
+            UpstreamFrom::Server(name) => (Kind::OutsideServer, name),
+            UpstreamFrom::Pool(name) => (Kind::OutsidePool, name),
+            UpstreamFrom::Group(_) => continue,
+        };
+        if seen.insert((kind == Kind::OutsidePool, name)) {
+            nodes.push(Node {
+                kind,
+                name: name.clone(),
+                count: 1,
+                notes: Vec::new(),
+                troubles: Vec::new(),
+                level: 0,
+                stratum: Some(Stratum::BelowOutside(0)),
+            });
+        }
+    }
+    nodes
+}
+
+fn node(class: &Class<'_>) -> Node {
+    let names: Vec<&str> = class.hosts.iter().map(|host| host.name.as_str()).collect();
+    let local = class.first.time.local.as_ref().map(|local| {
+        let orphan = if local.orphan { " orphan" } else { "" };
+        format!("local stratum {}{orphan}", local.stratum)
+    });
+    Node {
+        kind: if *class.first.role == Role::Server { Kind::Server } else { Kind::Client },
+        name: names::together(&names),
+        count: names.len(),
+        notes: local.into_iter().collect(),
+        troubles: Vec::new(),
+        level: 0,
+        stratum: None,
+    }
+}
+
+struct Draft<'d, 'i> {
+    inventory: &'i Inventory,
+    classes: &'d [Class<'i>],
+    class_of: &'d [usize],
+    /// Index of the first class among the nodes.
+    base: usize,
+    edges: Vec<Edge>,
+}
+
+impl Draft<'_, '_> {
+    fn edges_of(&mut self, class: usize, nodes: &[Node]) {
+        let Some(followers) = self.classes.get(class) else { return };
+        let mut seen = HashSet::new();
+        for upstream in &followers.first.time.upstreams {
+            let options = options(upstream);
+            for source in self.sources(class, upstream, nodes) {
+                if !seen.insert((source, options.clone())) {
+                    continue;
+                }
+                let server = source.checked_sub(self.base).and_then(|index| self.classes.get(index));
+                self.edges.push(Edge {
+                    source,
+                    follower: self.base + class,
+                    options: options.clone(),
+                    mutual: false,
+                    trouble: server.and_then(|server| trouble(server, followers)),
+                });
+            }
+        }
+    }
+
+    /// The nodes that an upstream stands for.
+    fn sources(&self, class: usize, upstream: &Upstream, nodes: &[Node]) -> Vec<usize> {
+        let named = |kind, name: &String| {
+            nodes.iter().position(|node| node.kind == kind && node.name == *name).into_iter().collect()
+        };
+        match &upstream.from {
+            UpstreamFrom::Server(name) => named(Kind::OutsideServer, name),
+            UpstreamFrom::Pool(name) => named(Kind::OutsidePool, name),
+            UpstreamFrom::Group(group) => {
+                let members = self.inventory.group(group).map_or(&[][..], |group| &group.members);
+                let mut seen = HashSet::new();
+                let alone = self.classes.get(class).is_some_and(|class| class.hosts.len() == 1);
+                let classes = members.iter().filter_map(|&member| self.class_of.get(member).copied());
+                // Nobody follows itself; of several that are alike each follows the others.
+                let others = classes.filter(|&other| !(alone && other == class) && seen.insert(other));
+                others.map(|other| self.base + other).collect()
+            }
+        }
+    }
+}
+
+fn options(upstream: &Upstream) -> String {
+    let mut words = Vec::new();
+    words.extend(upstream.iburst.then(|| "iburst".to_owned()));
+    words.extend(upstream.prefer.then(|| "prefer".to_owned()));
+    words.extend(upstream.port.map(|port| format!("port {port}")));
+    words.extend(upstream.minpoll.map(|poll| format!("minpoll {poll}")));
+    words.extend(upstream.maxpoll.map(|poll| format!("maxpoll {poll}")));
+    words.extend((upstream.platform == Some(Platform::Windows)).then(|| "windows".to_owned()));
+    words.join(" ")
+}
+
+/// Why servers would not answer those who ask them.
+fn trouble(servers: &Class<'_>, followers: &Class<'_>) -> Option<String> {
+    if servers.hosts.iter().all(|server| *server.time.port == 0) {
+        return Some(SILENT.to_owned());
+    }
+    let mut refused: HashSet<&str> = HashSet::new();
+    for server in &servers.hosts {
+        let access = Access::new(server);
+        let turned_away = |host: &&&Host| {
+            let (Ok(asking), Ok(asked)) = (host.address.parse::<IpAddr>(), server.address.parse::<IpAddr>())
+            else {
+                return false;
+            };
+            host.name != server.name && asking.is_ipv4() == asked.is_ipv4() && !access.verdict(asking).0
+        };
+        refused.extend(followers.hosts.iter().filter(turned_away).map(|host| host.name.as_str()));
+    }
+    match (refused.len(), followers.hosts.len()) {
+        (0, _) => None,
+        (_, 1) => Some("not allowed".to_owned()),
+        (some, all) if some < all => Some(format!("{some} of {all} not allowed")),
+        (all, _) => Some(format!("all {all} not allowed")),
+    }
+}
+
+/// Levels, strata, rings, and those whom no time reaches.
+fn judge(graph: &mut Graph, base: usize, classes: &[Class<'_>]) {
+    let mut above: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
+    let mut edges_to: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
+    for (index, edge) in graph.edges.iter().enumerate() {
+        if let (Some(sources), Some(edges)) = (above.get_mut(edge.follower), edges_to.get_mut(edge.follower))
+        {
+            sources.push(edge.source);
+            edges.push(index);
+        }
+    }
+    let rings = components(above);
+    let mut ring_of: HashMap<usize, usize> = HashMap::new();
+    for (index, ring) in rings.iter().enumerate() {
+        ring_of.extend(ring.iter().map(|&node| (node, index)));
+    }
+    for edge in &mut graph.edges {
+        edge.mutual = ring_of.get(&edge.source) == ring_of.get(&edge.follower);
+    }
+    // A ring comes after all rings that it can reach: whom it follows is judged before.
+    for ring in rings.iter().filter(|ring| ring.iter().any(|&node| node >= base)) {
+        let edges = ring.iter().filter_map(|&node| edges_to.get(node)).flatten();
+        let edges: Vec<&Edge> = edges.filter_map(|&edge| graph.edges.get(edge)).collect();
+        let own = |&node: &usize| local_stratum(classes.get(node.checked_sub(base)?)?);
+        let verdict = Verdict::of(graph, &edges, ring.iter().filter_map(own).min());
+        for &index in ring {
+            let Some(node) = graph.nodes.get_mut(index) else { continue };
+            node.level = verdict.level;
+            node.stratum = verdict.stratum;
+            node.troubles.extend(verdict.trouble.map(str::to_owned));
+        }
+    }
+    let top = graph.nodes.iter().map(|node| node.level).min().unwrap_or(0);
+    for node in &mut graph.nodes {
+        node.level -= top;
+    }
+}
+
+/// What is true of all members of a ring; most rings are one node.
+struct Verdict {
+    level: usize,
+    stratum: Option<Stratum>,
+    trouble: Option<&'static str>,
+}
+
+impl Verdict {
+    /// From the edges that lead to the ring's members and the best of their own clocks.
+    fn of(graph: &Graph, edges: &[&Edge], from_local: Option<Stratum>) -> Self {
+        let source = |edge: &&&Edge| graph.nodes.get(edge.source);
+        let outer = || edges.iter().filter(|edge| !edge.mutual);
+        let serving = outer().filter(|edge| edge.trouble.as_deref() != Some(SILENT));
+        let followed = serving.filter_map(|edge| source(&edge)?.stratum).min().map(Stratum::below);
+        let trouble = match (followed.or(from_local), edges.is_empty()) {
+            (Some(_), _) => None,
+            (None, true) => Some("follows nobody"),
+            (None, false) if outer().next().is_none() => Some("loop: nobody feeds it"),
+            (None, false) => Some("no path to time"),
+        };
+        let level = outer().filter_map(|edge| Some(source(&edge)?.level + 1)).max().unwrap_or(1);
+        Self { level, stratum: followed.or(from_local), trouble }
+    }
+}
+
+fn local_stratum(class: &Class<'_>) -> Option<Stratum> {
+    class.first.time.local.as_ref().map(|local| Stratum::FromLocal(local.stratum))
+}

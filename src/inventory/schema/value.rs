@@ -1,0 +1,211 @@
+//! What the value of each key may be, in a schema's words.
+
+use serde_json::{Value, json};
+
+use super::super::keys;
+
+/// The schema of the value of a dotted key; `null` for a key that nobody has described yet.
+pub(super) fn of(key: &str) -> Value {
+    match key.split_once('.') {
+        None => of_top(key),
+        Some(("ssh", _)) => of_ssh(key),
+        Some(("agent", _)) => of_agent(key),
+        Some(("time", rest)) if rest.starts_with("upstreams.") => of_upstream(key),
+        Some(_) => of_time(key),
+    }
+}
+
+fn of_top(key: &str) -> Value {
+    match key {
+        "fleet" => text("Name of the fleet. Required once in all files that are read together."),
+        "defaults" => {
+            reference("layer", "What holds for every host. The weakest layer: groups and hosts override it.")
+        }
+        "groups" | "children" => json!({
+            "description": "Groups by name. Inner groups override outer ones, hosts override groups.",
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$" },
+            "additionalProperties": { "$ref": "#/$defs/group" },
+        }),
+        "hosts" => json!({
+            "description": "Hosts by name; `web[01:20]` stands for twenty, zeros kept.",
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": "^([A-Za-z0-9_]|\\[[0-9]+:[0-9]+\\])([A-Za-z0-9._-]|\\[[0-9]+:[0-9]+\\])*$" },
+            "additionalProperties": { "$ref": "#/$defs/host" },
+        }),
+        "address" => json!({
+            "description": "Name or address that SSH connects to and clients poll (default: the host's name). \
+                            `10.20.1.[1:20]` counts along with a range of names.",
+            "type": "string",
+            "pattern": "^[A-Za-z0-9:\\[][A-Za-z0-9.:_\\[\\]-]*$",
+        }),
+        "role" => json!({
+            "description": "`server`: serves time to others. `client`: only follows.",
+            "enum": ["server", "client"],
+        }),
+        "take_over" => boolean(
+            "May other time daemons on the host be stopped and disabled? Default: false, such a host is refused.",
+        ),
+        "ssh" => {
+            reference("ssh", "How to reach the host. What is not said comes from your own SSH configuration.")
+        }
+        "agent" => reference("agent", "How the agent is installed and run."),
+        "time" => reference("time", "What the clock should follow and whom it serves."),
+        _ => Value::Null,
+    }
+}
+
+fn of_ssh(key: &str) -> Value {
+    match key {
+        "ssh.user" => text("Login name."),
+        "ssh.port" => whole("TCP port.", 1, 65_535),
+        "ssh.identity" => path("Private key on this machine; `~/` is your home."),
+        "ssh.become" => boolean("Use sudo, without a password. Default: false."),
+        "ssh.jump" => text("Jump host `[user@]host[:port]`, a comma-separated list, or `none`."),
+        "ssh.known_hosts" => path("File with host keys on this machine; `~/` is your home."),
+        _ => Value::Null,
+    }
+}
+
+fn of_agent(key: &str) -> Value {
+    match key {
+        "agent.service" => json!({
+            "description": "`systemd`: a unit. `process`: a background process of the login user. Default: systemd.",
+            "enum": ["systemd", "process"],
+        }),
+        "agent.home" => json!({
+            "description": "With `process`: directory on the host that holds everything. Default: `~/timefleet`.",
+            "type": "string",
+            "pattern": "^(~/[A-Za-z0-9/._-]*|/[A-Za-z0-9/._-]+)$",
+            "not": { "pattern": "(^|/)\\.\\.(/|$)" },
+        }),
+        _ => Value::Null,
+    }
+}
+
+fn of_time(key: &str) -> Value {
+    match key {
+        "time.upstreams" => json!({
+            "description": "Whom the clock follows. A list of an inner layer takes the place of the outer one.",
+            "type": "array",
+            "items": { "$ref": "#/$defs/upstream" },
+        }),
+        "time.allow" => networks(
+            "Addresses and networks that may ask; the most specific line wins. Short forms: `10.20`, `0/0`.",
+        ),
+        "time.deny" => networks("Addresses and networks that may not ask."),
+        "time.local" => switchable(
+            "Serve the host's own clock when there is no source. `false` takes an outer `local` away.",
+            super::mapping_or_switch("time.local.", &keys::LOCAL),
+        ),
+        "time.local.stratum" => whole("Stratum that is served, 1 to 15. Default: 10.", 1, 15),
+        "time.local.orphan" => {
+            boolean("Elect one among servers with the same stratum that poll each other. Default: false.")
+        }
+        "time.local.distance" => seconds("Root distance in seconds above which the own clock takes over."),
+        "time.maxdistance" => seconds("Largest root distance of a usable source, in seconds. Default: 3."),
+        "time.bound" => {
+            seconds("Largest error bound of a clock that counts as good, in seconds. Default: `maxdistance`.")
+        }
+        "time.ipv4_only" => boolean("Use IPv4 addresses only."),
+        "time.ipv6_only" => boolean("Use IPv6 addresses only."),
+        "time.makestep" => switchable(
+            "When the clock may step instead of being slewed. `false`: never.",
+            super::mapping_or_switch("time.makestep.", &keys::MAKESTEP),
+        ),
+        "time.makestep.threshold" => seconds("Step offsets above this, in seconds. Default: 1."),
+        "time.makestep.limit" => {
+            whole("In this many first updates; -1: always. Default: 3.", -1, i64::from(i32::MAX))
+        }
+        "time.rtcsync" => {
+            boolean("The kernel copies the time to the hardware clock. Default: as `control_clock`.")
+        }
+        "time.minsources" => {
+            whole("Sources that must agree before the clock is touched. Default: 1.", 1, 1000)
+        }
+        "time.port" => whole("UDP port where a server serves NTP. Default: 123.", 1, 65_535),
+        "time.cmdport" => whole("UDP port of monitoring, 0 = none. Default: 323.", 0, 65_535),
+        "time.control_clock" => boolean("`false`: measure and report only. Default: true."),
+        "time.daemon" => json!({
+            "description": "`agent`: timefleet's own. `chronyd`: the one the host has; only its file is written. Default: agent.",
+            "enum": ["agent", "chronyd"],
+        }),
+        "time.extra" => json!({
+            "description": "Raw lines of chrony.conf(5); `{{ name }}`, `{{ address }}`, `{{ fleet }}`, `{{ role }}` are filled in.",
+            "type": "array",
+            "items": { "type": "string", "pattern": ONE_LINE },
+        }),
+        _ => Value::Null,
+    }
+}
+
+fn of_upstream(key: &str) -> Value {
+    let name = |description: &str| json!({ "description": description, "type": "string", "pattern": "^[A-Za-z0-9:][A-Za-z0-9.:_%-]*$" });
+    let (shortest, longest) = (i64::from(keys::POLL.0), i64::from(keys::POLL.1));
+    match key {
+        "time.upstreams.server" => name("One machine outside the inventory: name or address."),
+        "time.upstreams.pool" => name("A name that stands for several servers outside the inventory."),
+        "time.upstreams.group" => text("Every host of this group of the inventory but the host itself."),
+        "time.upstreams.iburst" => boolean("Four quick requests at the start."),
+        "time.upstreams.prefer" => boolean("Prefer it to others that are as good."),
+        "time.upstreams.port" => {
+            whole("UDP port. Default: 123, or for a group each server's own.", 1, 65_535)
+        }
+        "time.upstreams.minpoll" => {
+            whole("Shortest polling interval, log2 seconds. Default: 6 (64 s).", shortest, longest)
+        }
+        "time.upstreams.maxpoll" => {
+            whole("Longest polling interval, log2 seconds. Default: 10 (1024 s).", shortest, longest)
+        }
+        "time.upstreams.platform" => json!({
+            "description": "What serves there: `windows` reports a root dispersion of seconds, and the checks know it.",
+            "enum": ["windows", "other"],
+        }),
+        _ => Value::Null,
+    }
+}
+
+/// Something that is not blank, on one line.
+const ONE_LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$";
+
+fn text(description: &str) -> Value {
+    json!({ "description": description, "type": "string", "pattern": ONE_LINE })
+}
+
+/// A path in which only `~/` may stand for a directory.
+fn path(description: &str) -> Value {
+    json!({ "description": description, "type": "string", "pattern": ONE_LINE, "not": { "pattern": "^~[^/]" } })
+}
+
+fn boolean(description: &str) -> Value {
+    json!({ "description": description, "type": "boolean" })
+}
+
+fn whole(description: &str, least: i64, most: i64) -> Value {
+    json!({ "description": description, "type": "integer", "minimum": least, "maximum": most })
+}
+
+/// The limits of the agent's own parser.
+fn seconds(description: &str) -> Value {
+    json!({ "description": description, "type": "number", "minimum": 0.000_001, "maximum": 1_000_000 })
+}
+
+fn networks(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        // `10.20` is a number to YAML.
+        "items": { "type": ["string", "number"], "pattern": "^[0-9A-Fa-f:.]*[0-9:.][0-9A-Fa-f:.]*(/[0-9]+)?$" },
+    })
+}
+
+fn reference(name: &str, description: &str) -> Value {
+    json!({ "description": description, "$ref": format!("#/$defs/{name}") })
+}
+
+fn switchable(description: &str, mut mapping: Value) -> Value {
+    if let Some(fields) = mapping.as_object_mut() {
+        fields.insert("description".to_owned(), json!(description));
+    }
+    mapping
+}
