@@ -6,6 +6,7 @@ mod command;
 mod conversation;
 mod curtain;
 mod doctor;
+mod import;
 mod inventory;
 mod lab;
 mod lint;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => command::fleet::audit(args),
         Command::Validate(args) => command::validate::run(args),
         Command::Render(args) => command::render::run(args),
+        Command::Import(from) => command::import::run(from),
         Command::Lab(args) => command::lab::run(args),
     };
     ExitCode::from(ended.unwrap_or_else(|error| {

@@ -53,6 +53,8 @@ pub(super) fn time(settings: &Settings, role: Role) -> Time {
         makestep: makestep(settings),
         rtcsync: or(&settings.rtcsync, control_clock.value),
         minsources: settings.minsources.clone(),
+        keyfile: settings.keyfile.clone(),
+        template: settings.template.clone(),
         // A client serves nobody, whatever the port of the servers around it.
         port: match role {
             Role::Server => or(&settings.port, NTP_PORT),
@@ -76,6 +78,9 @@ fn local(settings: &Settings) -> Option<Sourced<Local>> {
         stratum: settings.local_stratum.as_ref().map_or(LOCAL_STRATUM, |stratum| stratum.value),
         orphan: settings.local_orphan.as_ref().is_some_and(|orphan| orphan.value),
         distance: settings.local_distance.as_ref().map(|distance| distance.value),
+        activate: settings.local_activate.as_ref().map(|distance| distance.value),
+        waitsynced: settings.local_waitsynced.as_ref().map(|time| time.value),
+        waitunsynced: settings.local_waitunsynced.as_ref().map(|time| time.value),
     };
     Some(Sourced { value: local, place: switch.place.clone() })
 }

@@ -208,6 +208,8 @@ mod tests {
             ipv6_only: said(false),
             makestep: None,
             rtcsync: said(false),
+            keyfile: None,
+            template: None,
             minsources: None,
             port: said(0),
             cmdport: said(323),
