@@ -135,6 +135,8 @@ fn source(server: &Map<String, Value>, place: &str, layer: &mut Layer) -> Result
             "xleave" => variables::truth(value).map(|given| upstream.interleaved = given),
             "minpoll" => variables::whole(value, (-7, 24)).map(|poll| shortest = i8::try_from(poll).ok()),
             "maxpoll" => variables::whole(value, (-7, 24)).map(|poll| longest = i8::try_from(poll).ok()),
+            "key" => variables::whole(value, (1, u32::MAX.into()))
+                .map(|key| upstream.key = u32::try_from(key).ok()),
             "filter" => {
                 // The role has 0 or 1 for none.
                 let polls = variables::whole(value, (0, 64)).map(|polls| u32::try_from(polls).ok());

@@ -39,3 +39,92 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::inventory::{InputFile, Problem, load};
+
+    /// The time of one server, in a file whose line 6 says it.
+    fn problems(time: &str) -> Vec<String> {
+        let text = format!(
+            "fleet: x\ngroups:\n  g:\n    role: server\n    time:\n      {time}\n    hosts: {{ a: }}\n"
+        );
+        let problems = load(&[InputFile { name: "f.yaml".to_owned(), text }], None).unwrap_err();
+        let said = |problem: &Problem| {
+            let help = problem.help.as_deref().map(|help| format!(" | {help}")).unwrap_or_default();
+            problem.headline() + &help
+        };
+        problems.iter().map(said).collect()
+    }
+
+    #[test]
+    fn options_out_of_their_range_say_the_range() {
+        for (options, column, message) in [
+            ("key: 0", 37, "`time.upstreams.key` must be a whole number from 1 to 4294967295, not `0`"),
+            ("version: 5", 41, "`time.upstreams.version` must be a whole number from 1 to 4, not `5`"),
+            ("presend: 25", 41, "`time.upstreams.presend` must be a whole number from -7 to 24, not `25`"),
+            ("filter: 65", 40, "`time.upstreams.filter` must be a whole number from 1 to 64, not `65`"),
+            (
+                "offset: 2e6",
+                40,
+                "`time.upstreams.offset` must be a number of seconds from -1000000 to 1000000, not `2e6`",
+            ),
+            (
+                "maxdelay: -1",
+                42,
+                "`time.upstreams.maxdelay` must be a number of seconds from 0 to 1000, not `-1`",
+            ),
+        ] {
+            let said = problems(&format!("upstreams: [{{ server: s, {options} }}]"));
+            assert_eq!(said, [format!("f.yaml:6:{column}: error: {message}")]);
+        }
+        assert_eq!(
+            problems("upstreams: [{ pool: s, maxsources: 17 }]"),
+            ["f.yaml:6:42: error: `time.upstreams.maxsources` must be a whole number from 1 to 16, not `17`"]
+        );
+        assert_eq!(
+            problems("upstreams: [{ server: s, xleave: yes }]"),
+            [
+                "f.yaml:6:40: error: `time.upstreams.xleave` must be `true` or `false`, not `yes` | write `true`"
+            ]
+        );
+    }
+
+    #[test]
+    fn maxsources_is_of_pools_only() {
+        assert_eq!(
+            problems("upstreams: [{ server: s, maxsources: 2 }]"),
+            [
+                "f.yaml:6:19: error: `maxsources` belongs to `pool`: a server is one source | take it away, or name a \
+              pool"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_misspelt_option_is_found() {
+        assert_eq!(
+            problems("upstreams: [{ server: s, xleaf: true }]"),
+            ["f.yaml:6:32: error: unknown key `xleaf` in an upstream | did you mean `xleave`?"]
+        );
+    }
+
+    #[test]
+    fn waits_of_a_local_clock_and_the_key_file() {
+        assert_eq!(
+            problems("local: { waitsynced: -1 }"),
+            [
+                "f.yaml:6:28: error: `time.local.waitsynced` must be a number of seconds from 0 to 1000000000, not `-1`"
+            ]
+        );
+        for path in ["keys", "/etc/", "'/etc/my keys'"] {
+            assert_eq!(
+                problems(&format!("{{ local: true, keyfile: {path} }}")),
+                [
+                    "f.yaml:6:31: error: `time.keyfile` must be the path of a file that begins with `/` or `~/` | it is a \
+                  path on the host, without blanks"
+                ]
+            );
+        }
+    }
+}
