@@ -61,24 +61,8 @@ pub(crate) enum RenderError {
         message: String,
     },
     /// What the template makes says something else than the inventory.
-    #[error(
-        "{template}: {host}: `{key}` is `{wanted}` in the inventory{}, and `{read}` in what the template makes",
-        .place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default()
-    )]
-    Contradiction {
-        /// File name of the template.
-        template: String,
-        /// Whose files.
-        host: String,
-        /// The key of the inventory.
-        key: &'static str,
-        /// Its value.
-        wanted: String,
-        /// What the agent would read.
-        read: String,
-        /// Where the value is written.
-        place: Option<Place>,
-    },
+    #[error(transparent)]
+    Contradiction(#[from] Box<Contradiction>),
     /// A file could not be written.
     #[error("cannot write {}: {why}", .path.display())]
     Write {
@@ -97,6 +81,27 @@ pub(crate) enum RenderError {
         /// What is wrong.
         message: String,
     },
+}
+
+/// A value that the template made another one of.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error(
+    "{template}: {host}: `{key}` is `{wanted}` in the inventory{}, and `{read}` in what the template makes",
+    .place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default()
+)]
+pub(crate) struct Contradiction {
+    /// File name of the template.
+    template: String,
+    /// Whose files.
+    host: String,
+    /// The key of the inventory.
+    key: &'static str,
+    /// Its value.
+    wanted: String,
+    /// What the agent would read.
+    read: String,
+    /// Where the value is written.
+    place: Option<Place>,
 }
 
 const UNIT_FILE: &str = "/etc/systemd/system/timefleet-agent.service";

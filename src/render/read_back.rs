@@ -7,7 +7,7 @@ use crate::inventory::host::DaemonKind;
 use crate::inventory::{Host, MAX_DISTANCE, Place, Sourced};
 
 use super::source_line::SourceLine;
-use super::{RenderError, drift_file};
+use super::{Contradiction, RenderError, drift_file};
 
 /// The text with the host's `extra` lines, when both say what the inventory says. `template` is what made the text.
 ///
@@ -22,15 +22,9 @@ pub(super) fn checked(
     let wanted = Wanted { host, sources, layout };
     let config = read(host, template, &text)?;
     if let Some(Difference { key, wanted, read, place }) = wanted.first_difference(&config) {
-        let template = template.to_owned();
-        return Err(RenderError::Contradiction {
-            template,
-            host: host.name.clone(),
-            key,
-            wanted,
-            read,
-            place,
-        });
+        let (template, host) = (template.to_owned(), host.name.clone());
+        let contradiction = Contradiction { template, host, key, wanted, read, place };
+        return Err(Box::new(contradiction).into());
     }
     let extra = &host.time.extra;
     if extra.is_empty() {
