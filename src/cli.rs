@@ -194,23 +194,46 @@ pub(crate) struct RenderArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ImportFrom {
     /// From the JSON of `ansible-inventory --list`, with the variables of linux-system-roles.timesync
-    ///
-    /// Example: ansible-inventory -i hosts.ini --list | timefleet import ansible - -o fleet.yaml
-    #[command(after_help = IMPORT_EXIT_CODES)]
+    #[command(after_help = IMPORT_ANSIBLE)]
     Ansible(ImportAnsibleArgs),
 
     /// From chrony.conf files, one for each host
     ///
     /// A host is named by its file: `web1.conf` and `web1/etc/chrony/chrony.conf` are of web1, `/etc/chrony.conf` is
     /// of localhost.
-    #[command(after_help = IMPORT_EXIT_CODES)]
+    #[command(after_help = IMPORT_CHRONY_CONF)]
     ChronyConf(ImportChronyConfArgs),
 }
 
-const IMPORT_EXIT_CODES: &str = "\
+macro_rules! import_exit_codes {
+    () => {
+        "\
 Exit codes:
   0  the inventory is written and valid
-  2  the input or the command line is wrong, or what was written needs a hand: the findings say where";
+  1  the inventory could not be written
+  2  the input or the command line is wrong, or what was written needs a hand"
+    };
+}
+
+const IMPORT_ANSIBLE: &str = concat!(
+    "\
+Examples:
+  ansible-inventory -i hosts.ini --list | timefleet import ansible - -o fleet.yaml
+  timefleet import ansible hosts.json --fleet plant-7 --pool ntp.example
+
+",
+    import_exit_codes!()
+);
+
+const IMPORT_CHRONY_CONF: &str = concat!(
+    "\
+Examples:
+  timefleet import chrony-conf --host web1=10.0.0.5 /etc/chrony.conf
+  timefleet import chrony-conf hosts/*/etc/chrony.conf -o fleet.yaml
+
+",
+    import_exit_codes!()
+);
 
 /// What import ansible can be told.
 #[derive(Clone, Debug, Args)]

@@ -191,37 +191,42 @@ impl<'j> Walk<'j> {
         self.draft.hosts.push(DraftHost { name: valid, original: place, groups: vec![group], layer });
     }
 
-    /// A host's variables, those of its groups below its own where `--export` kept them apart.
-    fn merged(&self, name: &str) -> Map<String, Value> {
-        let mut groups: Vec<(usize, &str)> = Vec::new();
-        for (group, body) in self.root {
-            let holds = group == "all" || self.holds(group, name, 0);
-            if holds && body.get("vars").is_some() {
-                let depth =
-                    if group == "all" { 0 } else { self.depth.get(group.as_str()).copied().unwrap_or(1) };
-                groups.push((depth, group));
+    /// Which groups give variables to which host (`--export` keeps them apart), the weakest first: as in Ansible the
+    /// outer before the inner, then by the alphabet.
+    fn givers(&self) -> HashMap<&'j str, Vec<(usize, &'j str)>> {
+        let mut givers: HashMap<&str, Vec<(usize, &str)>> = HashMap::new();
+        for (group, _) in self.root.iter().filter(|(_, body)| body.get("vars").is_some()) {
+            let (depth, hosts) = match group.as_str() {
+                "all" => (0, self.hosts.keys().copied().collect()),
+                group => (self.depth.get(group).copied().unwrap_or(1), self.within(group)),
+            };
+            for host in hosts {
+                givers.entry(host).or_default().push((depth, group));
             }
         }
-        groups.sort_unstable();
-        let mut merged = Map::new();
-        for (_, group) in groups {
-            let vars = self.root.get(group).and_then(|body| body.get("vars")).and_then(Value::as_object);
-            merged.extend(vars.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-        }
-        let own = self
-            .root
-            .get("_meta")
-            .and_then(|meta| meta.get("hostvars")?.get(name))
-            .and_then(Value::as_object);
-        merged.extend(own.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-        merged
+        givers.values_mut().for_each(|groups| groups.sort_unstable());
+        givers
     }
 
-    fn holds(&self, group: &str, host: &str, level: usize) -> bool {
-        let body = self.root.get(group);
-        level < 100
-            && (names(body, "hosts").any(|name| name == host)
-                || names(body, "children").any(|child| self.holds(child, host, level + 1)))
+    /// Every host of a group and of the groups inside.
+    fn within(&self, group: &'j str) -> HashSet<&'j str> {
+        let (mut hosts, mut seen, mut open) = (HashSet::new(), HashSet::new(), vec![group]);
+        while let Some(group) = open.pop() {
+            if !seen.insert(group) {
+                continue;
+            }
+            let body = self.root.get(group);
+            hosts.extend(names(body, "hosts"));
+            open.extend(names(body, "children"));
+        }
+        hosts
+    }
+
+    fn merged(&self, givers: &[(usize, &str)], own: Option<&Map<String, Value>>) -> Map<String, Value> {
+        let vars =
+            |name: &str| self.root.get(name).and_then(|body| body.get("vars")).and_then(Value::as_object);
+        let layers = givers.iter().filter_map(|(_, group)| vars(group)).chain(own);
+        layers.flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Reads the variables of every host; its sources are returned in the order of the hosts.
@@ -229,17 +234,13 @@ impl<'j> Walk<'j> {
         let mut by_index: Vec<(&str, usize)> =
             self.hosts.iter().map(|(name, index)| (*name, *index)).collect();
         by_index.sort_unstable_by_key(|(_, index)| *index);
-        let apart = self.root.values().any(|group| group.get("vars").is_some());
+        let givers = self.givers();
+        let hostvars = self.root.get("_meta").and_then(|meta| meta.get("hostvars"));
         let mut sources = Vec::with_capacity(by_index.len());
         for (name, index) in by_index {
-            let kept;
-            let variables = if apart {
-                kept = self.merged(name);
-                Some(&kept)
-            } else {
-                let hosts = self.root.get("_meta").and_then(|meta| meta.get("hostvars"));
-                hosts.and_then(|hosts| hosts.get(name)).and_then(Value::as_object)
-            };
+            let own = hostvars.and_then(|hosts| hosts.get(name)).and_then(Value::as_object);
+            let merged = givers.get(name).map(|givers| self.merged(givers, own));
+            let variables = merged.as_ref().or(own);
             let none = Map::new();
             let Some(host) = self.draft.hosts.get_mut(index) else { continue };
             sources.push(host_variables(variables.unwrap_or(&none), host));

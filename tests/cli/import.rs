@@ -161,3 +161,40 @@ error: --host a=b c: `b c` is no host name and no address
 "#]]
     );
 }
+
+#[test]
+fn an_export_keeps_groups_variables_apart_and_means_the_same() {
+    let export = r#"{
+        "_meta": { "hostvars": { "a": { "timesync_max_distance": 0.25 }, "b": {} } },
+        "all": { "children": ["outer"], "vars": { "ansible_user": "root", "ansible_port": 2200 } },
+        "outer": { "children": ["inner"], "vars": { "ansible_user": "ops", "timesync_max_distance": 16.0 } },
+        "inner": { "hosts": ["a", "b"], "vars": { "timesync_ntp_servers": [{ "hostname": "ntp.example" }] } }
+    }"#;
+    let output = timefleet(&cases(), &["import", "ansible", "-"], export);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
+# Imported by timefleet from Ansible (standard input).
+fleet: imported
+defaults:
+  role: client
+  ssh: { user: ops, port: 2200 }
+  time:
+    upstreams:
+      - { server: ntp.example }
+groups:
+  outer:
+    children:
+      inner:
+        hosts:
+          a:
+            time:
+              maxdistance: 0.25
+          b:
+            time:
+              maxdistance: 16.0
+
+"#]]
+    );
+}
