@@ -11,6 +11,7 @@ mod template;
 use std::path::PathBuf;
 
 use minijinja::context;
+use timefleet_agent::config::RateLimit;
 use timefleet_agent::host::desired::{AGENT_USER, Daemon, Desired, Layout};
 
 use crate::inventory::host::{DaemonKind, Role, Service};
@@ -199,12 +200,20 @@ fn config_text(
             waitsynced => local.waitsynced.map(|time| time.0.to_string()),
             waitunsynced => local.waitunsynced.map(|time| time.0.to_string()),
         }),
+        ratelimit => time.ratelimit.as_ref().map(|limit| ratelimit(limit.value)),
         keyfile => time.keyfile.as_ref().map(|path| &path.value),
         cmdport => *time.cmdport,
         command_socket => ours.then_some(&layout.command_socket),
         pidfile => process.then(|| format!("{}/agent.pid", layout.run_dir)),
     };
     templates.config(host, values)
+}
+
+/// The words behind `ratelimit`. Older versions of chronyd do not know `kod`.
+fn ratelimit(limit: RateLimit) -> String {
+    let RateLimit { interval, burst, leak, kod } = limit;
+    let kod = if kod == RateLimit::TIME.kod { String::new() } else { format!(" kod {kod}") };
+    format!("interval {interval} burst {burst} leak {leak}{kod}")
 }
 
 fn drift_file(host: &Host, layout: &Layout) -> String {

@@ -196,6 +196,15 @@ impl Lines {
             "rtcsync" => self.rtcsync = true,
             "port" => self.port = Some((config.port, place.to_owned())),
             "cmdport" => layer.set("time.cmdport", config.command_port.to_string()),
+            "ratelimit" => {
+                let limit = config.rate_limit.unwrap_or(config::RateLimit::TIME);
+                let config::RateLimit { interval, burst, leak, kod } = limit;
+                let kod = if kod == 0 { String::new() } else { format!(", kod: {kod}") };
+                layer.set(
+                    "time.ratelimit",
+                    format!("{{ interval: {interval}, burst: {burst}, leak: {leak}{kod} }}"),
+                );
+            }
             "keyfile" => {
                 let path = config.key_file.as_ref().map(|path| path.display().to_string());
                 layer.set("time.keyfile", quoted(&path.unwrap_or_default()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The keys of an import in the order in which they are written.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "address",
     "role",
     "ssh.user",
@@ -23,6 +23,7 @@ const ORDER: [&str; 22] = [
     "time.ipv6_only",
     "time.port",
     "time.cmdport",
+    "time.ratelimit",
     "time.keyfile",
     "time.daemon",
     "time.extra",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use timefleet_agent::config::RateLimit;
 use timefleet_agent::time::Seconds;
 
 /// Where something is written.
@@ -145,6 +146,8 @@ pub(crate) struct Time {
     pub(crate) rtcsync: Sourced<bool>,
     /// Sources needed.
     pub(crate) minsources: Option<Sourced<u32>>,
+    /// How often one address is answered.
+    pub(crate) ratelimit: Option<Sourced<RateLimit>>,
     /// File on the host with the keys of signed sources and clients.
     pub(crate) keyfile: Option<Sourced<String>>,
     /// The user's own template of the configuration, a path on this machine.

@@ -14,7 +14,7 @@ use super::settings::Settings;
 pub(super) const LAYER: [&str; 5] = ["role", "ssh", "agent", "take_over", "time"];
 const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
 const AGENT: [&str; 2] = ["service", "home"];
-const TIME: [&str; 18] = [
+const TIME: [&str; 19] = [
     "upstreams",
     "allow",
     "deny",
@@ -32,9 +32,11 @@ const TIME: [&str; 18] = [
     "bound",
     "extra",
     "keyfile",
+    "ratelimit",
     "template",
 ];
 const LOCAL: [&str; 6] = ["stratum", "orphan", "distance", "activate", "waitsynced", "waitunsynced"];
+const RATELIMIT: [&str; 4] = ["interval", "burst", "leak", "kod"];
 const MAKESTEP: [&str; 2] = ["threshold", "limit"];
 const OWN_OF_UPSTREAM: [&str; 9] =
     ["server", "pool", "group", "iburst", "prefer", "port", "minpoll", "maxpoll", "platform"];
@@ -118,6 +120,7 @@ impl<'a> Reader<'_, 'a> {
             "local" => self.local(field, settings),
             "makestep" => self.makestep(field, settings),
             "maxdistance" => settings.maxdistance = self.seconds(field),
+            "ratelimit" => self.ratelimit(field, settings),
             "keyfile" => settings.keyfile = self.host_path(field),
             "template" => settings.template = self.local_path(field),
             "bound" => settings.bound = self.seconds(field),
@@ -173,6 +176,22 @@ impl<'a> Reader<'_, 'a> {
             match inner.name {
                 "threshold" => settings.makestep_threshold = self.seconds(inner),
                 _ => settings.makestep_limit = self.whole(inner, (-1, i32::MAX)),
+            }
+        }
+    }
+
+    fn ratelimit(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        if self.is_switch(field) {
+            settings.ratelimit = self.bool(field);
+            return;
+        }
+        settings.ratelimit = Some(Sourced::written(true, self.key_place(field.key)));
+        for inner in self.inner(field, "time.ratelimit.", &RATELIMIT) {
+            match inner.name {
+                "interval" => settings.ratelimit_interval = self.whole(inner, (-19, 12)),
+                "burst" => settings.ratelimit_burst = self.whole(inner, (1, 255)),
+                "leak" => settings.ratelimit_leak = self.whole(inner, (1, 4)),
+                _ => settings.ratelimit_kod = self.whole(inner, (0, 4)),
             }
         }
     }

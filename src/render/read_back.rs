@@ -7,7 +7,7 @@ use crate::inventory::host::DaemonKind;
 use crate::inventory::{Host, MAX_DISTANCE, Place, Sourced};
 
 use super::source_line::SourceLine;
-use super::{Contradiction, RenderError, drift_file};
+use super::{Contradiction, RenderError, drift_file, ratelimit};
 
 /// The text with the host's `extra` lines, when both say what the inventory says. `template` is what made the text.
 ///
@@ -177,6 +177,12 @@ impl Wanted<'_> {
                 time.rtcsync.to_string(),
                 config.rtc_sync.to_string(),
                 time.rtcsync.place.clone(),
+            ),
+            (
+                "time.ratelimit",
+                words(time.ratelimit.as_ref().map(|limit| ratelimit(limit.value))),
+                words(time.ratelimit.as_ref().and(config.rate_limit).map(ratelimit)),
+                place(time.ratelimit.as_ref()),
             ),
             (
                 "time.keyfile",

@@ -138,6 +138,8 @@ fn numbers_survive() {
         ("local: { distance: 0.1 }", "local stratum 10 distance 0.1"),
         ("local: true", "local stratum 10"),
         ("cmdport: 0", "cmdport 0"),
+        ("ratelimit: true", "ratelimit interval 3 burst 8 leak 2"),
+        ("ratelimit: { interval: -4, kod: 2 }", "ratelimit interval -4 burst 8 leak 2 kod 2"),
         ("port: 11123", "port 11123"),
     ] {
         let config = rendered(&with_time(written), "a").unwrap().config;

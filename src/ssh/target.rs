@@ -208,6 +208,7 @@ mod tests {
             ipv6_only: said(false),
             makestep: None,
             rtcsync: said(false),
+            ratelimit: None,
             keyfile: None,
             template: None,
             minsources: None,

@@ -143,7 +143,7 @@ fn a_template_for_all_hosts_is_told_its_mistake_once() {
     assert_data_eq!(
         stderr,
         str![[r#"
-error: own.j2:3:16: ntp-a: `max_distance` is not defined; did you mean `maxdistance`? (there are fleet, host, address, role, groups, upstreams, driftfile, makestep, rtcsync, maxdistance, minsources, port, allow, deny, local, keyfile, cmdport, command_socket, pidfile)
+error: own.j2:3:16: ntp-a: `max_distance` is not defined; did you mean `maxdistance`? (there are fleet, host, address, role, groups, upstreams, driftfile, makestep, rtcsync, maxdistance, minsources, port, allow, deny, local, ratelimit, keyfile, cmdport, command_socket, pidfile)
 
 "#]]
     );
@@ -179,6 +179,7 @@ groups:
       maxdistance: 0.5
       minsources: 2
       keyfile: /etc/chrony/chrony.keys
+      ratelimit: { interval: 1, burst: 16 }
       port: 11123
       cmdport: 11323
       extra: [hwtimestamp *, maxupdateskew 100.0]

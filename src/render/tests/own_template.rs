@@ -64,7 +64,7 @@ fn a_misspelt_variable_is_shown_with_its_place_and_what_there_is() {
     assert_eq!(
         error("maxdistance: 0.5", "rtcsync\nmaxdistance {{ maxdistanse }}\n"),
         "own.j2:2:16: a: `maxdistanse` is not defined; did you mean `maxdistance`? (there are fleet, host, address, role, \
-         groups, upstreams, driftfile, makestep, rtcsync, maxdistance, minsources, port, allow, deny, local, keyfile, \
+         groups, upstreams, driftfile, makestep, rtcsync, maxdistance, minsources, port, allow, deny, local, ratelimit, keyfile, \
          cmdport, command_socket, pidfile)"
     );
     assert_eq!(
