@@ -143,6 +143,7 @@ prop_compose! {
         keyfile in prop::option::of("/[a-z]{1,5}/[a-z.]{1,8}[a-z]"),
         extra in prop::sample::subsequence(vec!["maxupdateskew 100.5", "server extra.example minsamples 8", "deny 10.9.8.7", "logchange 0.1", "clientloglimit 1000"], 0..5),
         (rtcsync, four, x, process) in any::<(bool, bool, bool, bool)>(),
+        ratelimit in prop::option::of((-19..=12_i8, 1..=255_u8, 1..=4_u8, 0..=4_u8)),
         (port, cmdport) in (1..=u16::MAX, any::<u16>()),
     ) -> (String, Vec<String>) {
         let mut yaml = format!("    role: {}\n", if server { "server" } else { "client" });
@@ -174,6 +175,10 @@ prop_compose! {
         }
         lines.push(format!("makestep {:?}", makestep.map(|(t, l)| (t, u32::try_from(l).ok()))));
         if let Some(count) = minsources { writeln!(yaml, "      minsources: {count}").unwrap(); }
+        if let Some((interval, burst, leak, kod)) = ratelimit {
+            writeln!(yaml, "      ratelimit: {{ interval: {interval}, burst: {burst}, leak: {leak}, kod: {kod} }}").unwrap();
+        }
+        lines.push(format!("ratelimit {ratelimit:?}"));
         if let Some(path) = &keyfile { writeln!(yaml, "      keyfile: {path}").unwrap(); }
         writeln!(yaml, "      extra: [{}]", extra.join(", ")).unwrap();
         let port_read = if server { port } else { 0 };
@@ -206,6 +211,8 @@ fn lines_of(text: &str, read: &config::Config, extra: usize) -> Vec<String> {
     ));
     lines.push(format!("maxdistance {:?}", read.max_distance.0));
     lines.push(format!("makestep {:?}", read.make_step.map(|step| (step.threshold.0, step.limit))));
+    let limit = read.rate_limit.map(|limit| (limit.interval, limit.burst, limit.leak, limit.kod));
+    lines.push(format!("ratelimit {limit:?}"));
     let keyfile = read.key_file.as_ref().map(|path| path.display().to_string());
     lines.push(format!(
         "rest {} {} {} {} {keyfile:?}",
