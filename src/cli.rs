@@ -103,8 +103,19 @@ pub(crate) enum Command {
     Schema,
 
     /// Print the files that apply would write to each host
-    #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
+    ///
+    /// What a template makes, your own as well, is read back as the host would read it and every value is held
+    /// against the inventory.
+    #[command(
+        after_help = "Exit codes:\n  0  all well\n  1  a file could not be written\n  2  the input or the command line is wrong"
+    )]
     Render(RenderArgs),
+
+    /// Write an inventory from what another tool knows of a fleet
+    ///
+    /// What an inventory cannot say is kept as a comment beside its host or group, and named on standard error.
+    #[command(subcommand)]
+    Import(ImportFrom),
 
     /// Run the main job on a fleet on this machine: one isolated server, four clients, no root
     ///
@@ -227,6 +238,106 @@ pub(crate) struct RenderArgs {
     /// Only this host
     #[arg(long, value_name = "HOST")]
     pub(crate) on: Option<String>,
+
+    /// Write the files below this directory, as DIR/HOST/etc/timefleet/agent.conf, instead of printing them
+    ///
+    /// Files that are as they should be are left alone. Directories of hosts that the inventory does not have (any
+    /// more) are reported and left there, too.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+
+    /// Your own template of the configuration for all hosts, instead of `time.template` of the inventory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+}
+
+/// Where an inventory can come from.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ImportFrom {
+    /// From the JSON of `ansible-inventory --list`, with the variables of linux-system-roles.timesync
+    #[command(after_help = IMPORT_ANSIBLE)]
+    Ansible(ImportAnsibleArgs),
+
+    /// From chrony.conf files, one for each host
+    ///
+    /// A host is named by its file: `web1.conf` and `web1/etc/chrony/chrony.conf` are of web1, `/etc/chrony.conf` is
+    /// of localhost.
+    #[command(after_help = IMPORT_CHRONY_CONF)]
+    ChronyConf(ImportChronyConfArgs),
+}
+
+macro_rules! import_exit_codes {
+    () => {
+        "\
+Exit codes:
+  0  the inventory is written and valid
+  1  the inventory could not be written
+  2  the input or the command line is wrong, or what was written needs a hand"
+    };
+}
+
+const IMPORT_ANSIBLE: &str = concat!(
+    "\
+Examples:
+  ansible-inventory -i hosts.ini --list | timefleet import ansible - -o fleet.yaml
+  timefleet import ansible hosts.json --fleet plant-7 --pool ntp.example
+
+",
+    import_exit_codes!()
+);
+
+const IMPORT_CHRONY_CONF: &str = concat!(
+    "\
+Examples:
+  timefleet import chrony-conf --host web1=10.0.0.5 /etc/chrony.conf
+  timefleet import chrony-conf hosts/*/etc/chrony.conf -o fleet.yaml
+
+",
+    import_exit_codes!()
+);
+
+/// What import ansible can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImportAnsibleArgs {
+    /// The JSON (`-`: standard input)
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// How to write it.
+    #[command(flatten)]
+    pub(crate) common: ImportArgs,
+}
+
+/// What import chrony-conf can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImportChronyConfArgs {
+    /// The files (`-`: standard input)
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Name of a file's host, and its address; once for each file, in their order
+    #[arg(long = "host", value_name = "NAME[=ADDRESS]")]
+    pub(crate) hosts: Vec<String>,
+
+    /// How to write it.
+    #[command(flatten)]
+    pub(crate) common: ImportArgs,
+}
+
+/// What both can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Name of the fleet
+    #[arg(long, value_name = "NAME", default_value = "imported")]
+    pub(crate) fleet: String,
+
+    /// A pool for hosts that name no source of time
+    #[arg(long, value_name = "NAME", default_value = "pool.ntp.org")]
+    pub(crate) pool: String,
+
+    /// Where to write the inventory instead of to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What lab can be told.

@@ -2,21 +2,24 @@
 
 pub(crate) mod fleet;
 pub(crate) mod graph;
+pub(crate) mod import;
 pub(crate) mod lab;
 pub(crate) mod render;
 pub(crate) mod schema;
 pub(crate) mod validate;
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use timefleet_agent::host::desired::Desired;
 
 use crate::agents::AgentsError;
+use crate::import::ImportError;
 use crate::inventory::{InputFile, Inventory};
 use crate::lab::LabError;
 use crate::lint;
-use crate::render::RenderError;
+use crate::render::{RenderError, Templates, render_with};
 
 /// Why a command ended without a report.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,9 @@ pub(crate) enum CommandError {
     /// Hosts' files could not be made.
     #[error("{}", lines(.0))]
     Render(Vec<RenderError>),
+    /// A host's files could not be written.
+    #[error("{0}")]
+    Write(RenderError),
     /// There is no such host.
     #[error("there is no host `{name}` in the inventory{}", .similar.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     NoSuchHost {
@@ -49,6 +55,17 @@ pub(crate) enum CommandError {
         name: String,
         /// The host whose name looks most like it.
         similar: Option<String>,
+    },
+    /// Nothing could be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// There are more names than files.
+    #[error("{hosts} times --host and {files}: give it once for each file, in their order", files = crate::report::quantity::count(*files, "file"))]
+    MoreHostsThanFiles {
+        /// `--host`.
+        hosts: usize,
+        /// Files.
+        files: usize,
     },
     /// The directory of agents is not as it should be.
     #[error(transparent)]
@@ -77,9 +94,16 @@ impl CommandError {
             Self::Read { .. }
             | Self::Input { .. }
             | Self::Render(_)
+            | Self::Import(_)
+            | Self::MoreHostsThanFiles { .. }
             | Self::NoSuchHost { .. }
             | Self::Agents(_) => 2,
-            Self::Lab(_) | Self::Interrupted | Self::Runtime(_) | Self::Output(_) | Self::Json(_) => 1,
+            Self::Write(_)
+            | Self::Lab(_)
+            | Self::Interrupted
+            | Self::Runtime(_)
+            | Self::Output(_)
+            | Self::Json(_) => 1,
         }
     }
 }
@@ -123,9 +147,15 @@ fn home() -> Option<PathBuf> {
 
 /// What should be true of every host, in the inventory's order: rendered in parallel, every error kept.
 fn wishes(inventory: &Inventory) -> Result<Vec<Desired>, CommandError> {
+    wishes_by(inventory, None)
+}
+
+/// The same, with one template for the configurations of all hosts.
+fn wishes_by(inventory: &Inventory, template: Option<&Path>) -> Result<Vec<Desired>, CommandError> {
     use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+    let templates = Templates::read(inventory, template).map_err(CommandError::Render)?;
     let rendered: Vec<_> =
-        inventory.hosts.par_iter().map(|host| crate::render::render(inventory, host)).collect();
+        inventory.hosts.par_iter().map(|host| render_with(inventory, host, &templates)).collect();
     let mut wishes = Vec::with_capacity(rendered.len());
     let mut errors = Vec::new();
     for one in rendered {
@@ -134,6 +164,14 @@ fn wishes(inventory: &Inventory) -> Result<Vec<Desired>, CommandError> {
             Err(error) => errors.push(error),
         }
     }
+    // What is wrong with a template is wrong for every host that it serves: it is said once.
+    let mut told = HashSet::new();
+    errors.retain(|error| match error {
+        RenderError::Template { template, line, column, message, .. } => {
+            told.insert((template.clone(), *line, *column, message.clone()))
+        }
+        _ => true,
+    });
     if errors.is_empty() { Ok(wishes) } else { Err(CommandError::Render(errors)) }
 }
 
@@ -142,6 +180,12 @@ pub(crate) fn complain(error: &CommandError) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     // Whoever closed standard error does not want to know; the exit code says it all the same.
     let _ = writeln!(anstream::stderr().lock(), "{style}error{style:#}: {error}");
+}
+
+/// Says on standard error what is good to know and no error.
+fn remark(text: &str) {
+    let style = anstyle::AnsiColor::Yellow.on_default().bold();
+    let _ = writeln!(anstream::stderr().lock(), "{style}note{style:#}: {text}");
 }
 
 /// Writes to standard output, colours only where they are wanted.

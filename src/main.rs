@@ -8,6 +8,7 @@ mod curtain;
 mod doctor;
 mod findings;
 mod graph;
+mod import;
 mod inventory;
 mod lab;
 mod lint;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Graph(args) => command::graph::run(args),
         Command::Schema => command::schema::run(),
         Command::Render(args) => command::render::run(args),
+        Command::Import(from) => command::import::run(from),
         Command::Lab(args) => command::lab::run(args),
     };
     ExitCode::from(ended.unwrap_or_else(|error| {

@@ -3,44 +3,74 @@
 //! What a template makes is not believed but parsed again, and every value is compared with the inventory: a number
 //! that lost a digit or an extra line that overrides a key is found here, not on the host.
 
+pub(crate) mod directory;
 mod read_back;
+mod source_line;
+mod template;
 
-use std::sync::LazyLock;
+use std::path::PathBuf;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::context;
+use timefleet_agent::config::RateLimit;
 use timefleet_agent::host::desired::{AGENT_USER, Daemon, Desired, Layout};
 
-use crate::inventory::host::{DaemonKind, Role, Service, Upstream, UpstreamFrom};
+use crate::inventory::host::{DaemonKind, Role, Service};
 use crate::inventory::{Host, Inventory, Place};
+
+use source_line::SourceLine;
+pub(crate) use template::Templates;
 
 /// Why a host's files could not be made.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum RenderError {
     /// A template is wrong.
-    #[error("{host}: {template} line {line}: {message}")]
+    #[error("{template}:{line}:{column}: {host}{message}")]
     Template {
-        /// Whose files.
-        host: String,
         /// File name of the template.
-        template: &'static str,
+        template: String,
         /// 1 is the first line.
         line: usize,
+        /// 1 is the first character.
+        column: usize,
+        /// Whose files, with a colon behind the name; nothing: the template cannot be read at all.
+        host: String,
         /// What is wrong.
         message: String,
     },
-    /// The agent's own parser does not accept the rendered configuration, or reads something else than what the
-    /// inventory says.
-    #[error(
-        "{host}: line {line} of the rendered configuration: {message}: the template chrony.conf.j2 is wrong"
-    )]
+    /// A user's template is not there.
+    #[error("{named_at}: cannot read the template {template}: {why}")]
+    TemplateFile {
+        /// The place that names it.
+        named_at: String,
+        /// Its path.
+        template: String,
+        /// The kernel's words.
+        why: String,
+    },
+    /// The agent's own parser does not accept what the template makes.
+    #[error("{template}: {host}: line {line} of what it makes, `{text}`: {message}")]
     ReadBack {
+        /// File name of the template.
+        template: String,
         /// Whose files.
         host: String,
-        /// Line of the rendered text (0: not one line).
+        /// Line of the rendered text.
         line: usize,
+        /// That line.
+        text: String,
         /// What is wrong.
         message: String,
+    },
+    /// What the template makes says something else than the inventory.
+    #[error(transparent)]
+    Contradiction(#[from] Box<Contradiction>),
+    /// A file could not be written.
+    #[error("cannot write {}: {why}", .path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// The kernel's words.
+        why: String,
     },
     /// One of the host's `extra` lines.
     #[error("{place}: {host}: {message}")]
@@ -54,33 +84,53 @@ pub(crate) enum RenderError {
     },
 }
 
-const CONFIG: &str = "chrony.conf.j2";
-const UNIT: &str = "timefleet-agent.service.j2";
+/// A value that the template made another one of.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error(
+    "{template}: {host}: `{key}` is `{wanted}` in the inventory{}, and `{read}` in what the template makes",
+    .place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default()
+)]
+pub(crate) struct Contradiction {
+    /// File name of the template.
+    template: String,
+    /// Whose files.
+    host: String,
+    /// The key of the inventory.
+    key: &'static str,
+    /// Its value.
+    wanted: String,
+    /// What the agent would read.
+    read: String,
+    /// Where the value is written.
+    place: Option<Place>,
+}
+
 const UNIT_FILE: &str = "/etc/systemd/system/timefleet-agent.service";
 /// Where distributions let their chronyd write: its AppArmor and SELinux profiles know this directory.
 const CHRONYD_DRIFT_FILE: &str = "/var/lib/chrony/chrony.drift";
 
-static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(
-        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
-    );
-    environment.add_template(CONFIG, include_str!("../templates/chrony.conf.j2"))?;
-    environment.add_template(UNIT, include_str!("../templates/timefleet-agent.service.j2"))?;
-    Ok(environment)
-});
+/// Renders everything that should be true of `host` with the templates that timefleet carries.
+///
+/// # Errors
+/// An `extra` line, or a value that did not survive; each names its place.
+pub(crate) fn render(inventory: &Inventory, host: &Host) -> Result<Desired, RenderError> {
+    render_with(inventory, host, &Templates::default())
+}
 
-/// Renders everything that should be true of `host`.
+/// Renders everything that should be true of `host`, with the user's own template where there is one.
 ///
 /// # Errors
 /// The template, an `extra` line, or a value that did not survive; each names its place.
-pub(crate) fn render(inventory: &Inventory, host: &Host) -> Result<Desired, RenderError> {
+pub(crate) fn render_with(
+    inventory: &Inventory,
+    host: &Host,
+    templates: &Templates,
+) -> Result<Desired, RenderError> {
     let layout = layout(host);
     let flags = flags(host);
-    let sources = sources(inventory, host);
-    let text = config_text(inventory, host, &layout, &sources)?;
-    let config = read_back::checked(host, text, &sources, &layout)?;
+    let sources = source_line::of(inventory, host);
+    let (template, text) = config_text(inventory, host, &layout, &sources, templates)?;
+    let config = read_back::checked(host, &template, text, &sources, &layout)?;
     let daemon = match (*host.time.daemon, *host.agent.service) {
         (DaemonKind::Chronyd, _) => Daemon::Chronyd,
         (DaemonKind::Agent, Service::Process) => Daemon::AgentProcess { layout, flags },
@@ -94,7 +144,7 @@ pub(crate) fn render(inventory: &Inventory, host: &Host) -> Result<Desired, Rend
                 flags => &flags,
                 sets_clock => *host.time.control_clock,
             };
-            let unit = fill(host, UNIT, values)?;
+            let unit = template::carried(host, template::UNIT, values)?;
             Daemon::AgentSystemd { layout, unit_file: UNIT_FILE.to_owned(), unit, flags }
         }
     };
@@ -109,61 +159,15 @@ pub(crate) fn render(inventory: &Inventory, host: &Host) -> Result<Desired, Rend
     })
 }
 
-/// One `server` or `pool` line: a group is spread out into its hosts.
-#[derive(Debug)]
-struct SourceLine<'i> {
-    pool: bool,
-    name: &'i str,
-    port: u16,
-    options: &'i Upstream,
-}
-
-fn sources<'i>(inventory: &'i Inventory, host: &'i Host) -> Vec<SourceLine<'i>> {
-    use crate::inventory::NTP_PORT;
-    let mut lines = Vec::new();
-    for upstream in &host.time.upstreams {
-        let options = &upstream.value;
-        let line =
-            |pool, name, port: u16| SourceLine { pool, name, port: options.port.unwrap_or(port), options };
-        match &upstream.from {
-            UpstreamFrom::Server(name) => lines.push(line(false, name, NTP_PORT)),
-            UpstreamFrom::Pool(name) => lines.push(line(true, name, NTP_PORT)),
-            UpstreamFrom::Group(group) => {
-                let servers = inventory.upstream_hosts(host, group);
-                lines.extend(servers.map(|server| line(false, &server.address, *server.time.port)));
-            }
-        }
-    }
-    lines
-}
-
-fn source_text(line: &SourceLine<'_>) -> String {
-    let kind = if line.pool { "pool" } else { "server" };
-    let mut text = format!("{kind} {}", line.name);
-    if line.port != crate::inventory::NTP_PORT {
-        text += &format!(" port {}", line.port);
-    }
-    for (name, poll) in [("minpoll", line.options.minpoll), ("maxpoll", line.options.maxpoll)] {
-        if let Some(poll) = poll {
-            text += &format!(" {name} {poll}");
-        }
-    }
-    for (name, given) in [("iburst", line.options.iburst), ("prefer", line.options.prefer)] {
-        if given {
-            text += &format!(" {name}");
-        }
-    }
-    text
-}
-
-/// The configuration without the `extra` lines. Numbers go in as text: Rust prints the shortest decimal that reads
+/// The name of the template, and the configuration without the `extra` lines. Numbers go in as text: Rust prints the shortest decimal that reads
 /// back as the same number, never an exponent.
 fn config_text(
     inventory: &Inventory,
     host: &Host,
     layout: &Layout,
     sources: &[SourceLine<'_>],
-) -> Result<String, RenderError> {
+    templates: &Templates,
+) -> Result<(String, String), RenderError> {
     let time = &host.time;
     let ours = *time.daemon == DaemonKind::Agent;
     let process = ours && *host.agent.service == Service::Process;
@@ -173,7 +177,10 @@ fn config_text(
     let values = context! {
         fleet => &inventory.fleet.value,
         host => &host.name,
-        upstreams => sources.iter().map(source_text).collect::<Vec<_>>(),
+        address => &host.address.value,
+        role => if *host.role == Role::Server { "server" } else { "client" },
+        groups => &host.groups,
+        upstreams => sources.iter().map(SourceLine::text).collect::<Vec<_>>(),
         driftfile => drift_file(host, layout),
         makestep => time.makestep.as_ref().map(|step| context! {
             threshold => step.threshold.0.to_string(),
@@ -189,12 +196,24 @@ fn config_text(
             stratum => local.stratum,
             orphan => local.orphan,
             distance => local.distance.map(|distance| distance.0.to_string()),
+            activate => local.activate.map(|distance| distance.0.to_string()),
+            waitsynced => local.waitsynced.map(|time| time.0.to_string()),
+            waitunsynced => local.waitunsynced.map(|time| time.0.to_string()),
         }),
+        ratelimit => time.ratelimit.as_ref().map(|limit| ratelimit(limit.value)),
+        keyfile => time.keyfile.as_ref().map(|path| &path.value),
         cmdport => *time.cmdport,
         command_socket => ours.then_some(&layout.command_socket),
         pidfile => process.then(|| format!("{}/agent.pid", layout.run_dir)),
     };
-    fill(host, CONFIG, values)
+    templates.config(host, values)
+}
+
+/// The words behind `ratelimit`. Older versions of chronyd do not know `kod`.
+fn ratelimit(limit: RateLimit) -> String {
+    let RateLimit { interval, burst, leak, kod } = limit;
+    let kod = if kod == RateLimit::TIME.kod { String::new() } else { format!(" kod {kod}") };
+    format!("interval {interval} burst {burst} leak {leak}{kod}")
 }
 
 fn drift_file(host: &Host, layout: &Layout) -> String {
@@ -202,20 +221,6 @@ fn drift_file(host: &Host, layout: &Layout) -> String {
         DaemonKind::Agent => format!("{}/drift", layout.state_dir),
         DaemonKind::Chronyd => CHRONYD_DRIFT_FILE.to_owned(),
     }
-}
-
-fn fill(host: &Host, template: &'static str, values: Value) -> Result<String, RenderError> {
-    let wrong = |error: &minijinja::Error| RenderError::Template {
-        host: host.name.clone(),
-        template,
-        line: error.line().unwrap_or(0),
-        message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
-    };
-    let environment = TEMPLATES.as_ref().map_err(wrong)?;
-    environment
-        .get_template(template)
-        .and_then(|template| template.render(values))
-        .map_err(|error| wrong(&error))
 }
 
 fn layout(host: &Host) -> Layout {

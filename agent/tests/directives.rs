@@ -1,7 +1,7 @@
 //! Every directive of chrony.conf(5), of Debian's 4.3 and of 4.8: which of them are honoured, which are refused, and that
 //! none is skipped.
 
-use timefleet_agent::config::{Config, parse};
+use timefleet_agent::config::{Config, Files, parse, read_lines};
 
 /// A line for each directive that is honoured.
 const HONOURED: &[&str] = &[
@@ -69,6 +69,9 @@ const HONOURED: &[&str] = &[
 /// They name files, which are not at hand here; `agent/src/config/inclusion_tests.rs` reads them.
 const OF_FILES: &[&str] = &["confdir /etc/chrony/conf.d", "include /etc/chrony/other.conf"];
 
+/// Stock files of distributions have them; they are read and have no effect, and a note says so.
+const NOTED: &[&str] = &["ntsdumpdir /var/lib/chrony"];
+
 const REFUSED: &[&str] = &[
     "broadcast",
     "hwclockfile",
@@ -81,7 +84,6 @@ const REFUSED: &[&str] = &[
     "nosystemcert",
     "ntpsigndsocket",
     "ntsaeads",
-    "ntsdumpdir",
     "ntsntpserver",
     "ntsport",
     "ntsprocesses",
@@ -122,6 +124,59 @@ fn what_names_files_says_that_it_needs_them() {
     }
 }
 
+/// A host without any of the directories that a configuration may name.
+struct Bare;
+
+impl Files for Bare {
+    fn text(&self, _: &str) -> Result<String, String> {
+        Err("there is no such file".to_owned())
+    }
+
+    fn names(&self, _: &str) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_read_and_noted_with_its_place() {
+    for line in NOTED {
+        let text = format!("port 0\n  {line}\n");
+        let reading = read_lines(&Bare, "x", text.lines()).unwrap();
+        let notes: Vec<String> = reading.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(notes, ["x:2:3: nothing is ever kept there: NTS is not implemented"], "{line}");
+        assert_eq!(reading.config, Config { port: 0, ..Config::default() }, "{line}");
+        let name = line.split(' ').next().unwrap();
+        assert!(parse("x", name).is_err() && parse("x", &format!("{line} more")).is_err(), "{line}");
+    }
+}
+
+/// What distributions ship, without its comments.
+const STOCK: [(&str, &str); 2] = [
+    (
+        "Debian 12",
+        "confdir /etc/chrony/conf.d\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\n\
+         sourcedir /etc/chrony/sources.d\nkeyfile /etc/chrony/chrony.keys\n\
+         driftfile /var/lib/chrony/chrony.drift\nntsdumpdir /var/lib/chrony\nlogdir /var/log/chrony\n\
+         maxupdateskew 100.0\nrtcsync\nmakestep 1 3\nleapsectz right/UTC\n",
+    ),
+    (
+        "RHEL 9",
+        "pool 2.rhel.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\ndriftfile /var/lib/chrony/drift\n\
+         makestep 1.0 3\nrtcsync\nkeyfile /etc/chrony.keys\nntsdumpdir /var/lib/chrony\n\
+         leapsectz right/UTC\nlogdir /var/log/chrony\n",
+    ),
+];
+
+#[test]
+fn the_stock_files_of_distributions_are_read_as_they_are() {
+    for (name, text) in STOCK {
+        let reading =
+            read_lines(&Bare, "chrony.conf", text.lines()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        assert_eq!((reading.config.upstreams.len(), reading.notes.len()), (1, 1), "{name}");
+        assert!(reading.config.upstreams[0].iburst && reading.config.rtc_sync, "{name}");
+    }
+}
+
 #[test]
 fn what_is_refused_is_refused_with_its_place_and_the_reason() {
     for directive in REFUSED {
@@ -137,7 +192,8 @@ fn what_is_refused_is_refused_with_its_place_and_the_reason() {
 #[test]
 fn the_lists_hold_every_directive_once() {
     let name = |line: &&'static str| line.split(' ').next().unwrap();
-    let mut names: Vec<&str> = HONOURED.iter().chain(OF_FILES).chain(REFUSED).map(name).collect();
+    let mut names: Vec<&str> =
+        HONOURED.iter().chain(OF_FILES).chain(NOTED).chain(REFUSED).map(name).collect();
     names.sort_unstable();
     names.dedup();
     // The manual page of 4.3 has 85; hwtstimeout, leapseclist, ntsaeads, opencommands and ptpdomain came later.

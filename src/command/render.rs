@@ -4,6 +4,8 @@ use timefleet_agent::host::desired::{Daemon, Desired};
 
 use super::CommandError;
 use crate::cli::RenderArgs;
+use crate::render::directory;
+use crate::report::quantity::count;
 
 /// `timefleet render`
 pub(crate) fn run(args: &RenderArgs) -> Result<u8, CommandError> {
@@ -14,8 +16,18 @@ pub(crate) fn run(args: &RenderArgs) -> Result<u8, CommandError> {
         let names = inventory.hosts.iter().map(|host| host.name.as_str());
         return Err(CommandError::NoSuchHost { name: name.clone(), similar: similar(name, names) });
     }
-    let wishes = super::wishes(&inventory)?;
+    let wishes = super::wishes_by(&inventory, args.template.as_deref())?;
     let wanted = wishes.iter().filter(|wish| args.on.as_ref().is_none_or(|name| *name == wish.host));
+    if let Some(to) = &args.to {
+        let hosts = inventory.hosts.iter().map(|host| host.name.as_str()).collect();
+        let written = directory::write(to, wanted, &hosts).map_err(CommandError::Write)?;
+        for path in &written.left {
+            super::remark(&format!("{} belongs to no host any more; it is left there", path.display()));
+        }
+        let (files, unchanged) = (count(written.written, "file"), written.unchanged);
+        super::print(&format!("{}: {files} written, {unchanged} unchanged\n", to.display()))?;
+        return Ok(0);
+    }
     super::print(&wanted.map(files).collect::<Vec<_>>().join("\n"))?;
     Ok(0)
 }

@@ -1,5 +1,6 @@
 //! What holds when nobody wrote anything.
 
+use timefleet_agent::config::RateLimit;
 use timefleet_agent::time::Seconds;
 
 use super::host::{AgentPlacement, DaemonKind, Local, MakeStep, Role, Service, Sourced, Ssh, Time};
@@ -53,6 +54,9 @@ pub(super) fn time(settings: &Settings, role: Role) -> Time {
         makestep: makestep(settings),
         rtcsync: or(&settings.rtcsync, control_clock.value),
         minsources: settings.minsources.clone(),
+        ratelimit: ratelimit(settings),
+        keyfile: settings.keyfile.clone(),
+        template: settings.template.clone(),
         // A client serves nobody, whatever the port of the servers around it.
         port: match role {
             Role::Server => or(&settings.port, NTP_PORT),
@@ -76,6 +80,9 @@ fn local(settings: &Settings) -> Option<Sourced<Local>> {
         stratum: settings.local_stratum.as_ref().map_or(LOCAL_STRATUM, |stratum| stratum.value),
         orphan: settings.local_orphan.as_ref().is_some_and(|orphan| orphan.value),
         distance: settings.local_distance.as_ref().map(|distance| distance.value),
+        activate: settings.local_activate.as_ref().map(|distance| distance.value),
+        waitsynced: settings.local_waitsynced.as_ref().map(|time| time.value),
+        waitunsynced: settings.local_waitunsynced.as_ref().map(|time| time.value),
     };
     Some(Sourced { value: local, place: switch.place.clone() })
 }
@@ -87,4 +94,16 @@ fn makestep(settings: &Settings) -> Option<Sourced<MakeStep>> {
         limit: settings.makestep_limit.as_ref().map_or(MAKE_STEP.limit, |value| value.value),
     };
     switch.value.then(|| Sourced { value: step, place: switch.place.clone() })
+}
+
+fn ratelimit(settings: &Settings) -> Option<Sourced<RateLimit>> {
+    let switch = settings.ratelimit.as_ref().filter(|switch| switch.value)?;
+    let usual = RateLimit::TIME;
+    let limit = RateLimit {
+        interval: settings.ratelimit_interval.as_ref().map_or(usual.interval, |value| value.value),
+        burst: settings.ratelimit_burst.as_ref().map_or(usual.burst, |value| value.value),
+        leak: settings.ratelimit_leak.as_ref().map_or(usual.leak, |value| value.value),
+        kod: settings.ratelimit_kod.as_ref().map_or(usual.kod, |value| value.value),
+    };
+    Some(Sourced { value: limit, place: switch.place.clone() })
 }

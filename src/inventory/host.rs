@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use timefleet_agent::config::RateLimit;
 use timefleet_agent::time::Seconds;
 
 /// Where something is written.
@@ -145,6 +146,12 @@ pub(crate) struct Time {
     pub(crate) rtcsync: Sourced<bool>,
     /// Sources needed.
     pub(crate) minsources: Option<Sourced<u32>>,
+    /// How often one address is answered.
+    pub(crate) ratelimit: Option<Sourced<RateLimit>>,
+    /// File on the host with the keys of signed sources and clients.
+    pub(crate) keyfile: Option<Sourced<String>>,
+    /// The user's own template of the configuration, a path on this machine.
+    pub(crate) template: Option<Sourced<PathBuf>>,
     /// NTP port; a client's default is 0, a server's 123.
     pub(crate) port: Sourced<u16>,
     /// Monitoring port, default 323.
@@ -185,6 +192,35 @@ pub(crate) struct Upstream {
     pub(crate) maxpoll: Option<i8>,
     /// What serves there, where it matters.
     pub(crate) platform: Option<Platform>,
+    /// Everything else that chrony.conf(5) lets a source say.
+    pub(crate) options: Options,
+}
+
+/// Options of a source, under their names in chrony.conf(5).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Options {
+    /// Interleaved mode.
+    pub(crate) xleave: bool,
+    /// Always assumed to be true time.
+    pub(crate) trust: bool,
+    /// One of these must be selectable.
+    pub(crate) require: bool,
+    /// Measured, never used.
+    pub(crate) noselect: bool,
+    /// Number of the key in `time.keyfile`.
+    pub(crate) key: Option<u32>,
+    /// Of a pool: how many of its addresses.
+    pub(crate) maxsources: Option<u32>,
+    /// Added to what it says.
+    pub(crate) offset: Option<Seconds>,
+    /// log2 seconds from which a request warms the path.
+    pub(crate) presend: Option<i8>,
+    /// NTP version.
+    pub(crate) version: Option<u8>,
+    /// Round trips above are dropped.
+    pub(crate) maxdelay: Option<Seconds>,
+    /// So many polls make one sample.
+    pub(crate) filter: Option<u32>,
 }
 
 /// What serves the time at an upstream: the checks know each one's habits.
@@ -207,8 +243,8 @@ pub(crate) enum UpstreamFrom {
     Group(String),
 }
 
-/// `local stratum N [orphan] distance D`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// `local stratum N [orphan] distance D activate A waitsynced S waitunsynced U`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Local {
     /// 1 to 15.
     pub(crate) stratum: u8,
@@ -216,6 +252,12 @@ pub(crate) struct Local {
     pub(crate) orphan: bool,
     /// Root distance above which the local clock takes over.
     pub(crate) distance: Option<Seconds>,
+    /// Root distance that must have been reached once before.
+    pub(crate) activate: Option<Seconds>,
+    /// Not sooner than this after the last update.
+    pub(crate) waitsynced: Option<Seconds>,
+    /// Not sooner than this after the start, while nothing was ever followed.
+    pub(crate) waitunsynced: Option<Seconds>,
 }
 
 /// `makestep THRESHOLD LIMIT`.

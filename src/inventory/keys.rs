@@ -2,9 +2,10 @@
 
 use ipnet::IpNet;
 
-use super::host::{DaemonKind, Platform, Role, Service, Sourced, Upstream, UpstreamFrom};
+use super::host::{DaemonKind, Options, Platform, Role, Service, Sourced, Upstream, UpstreamFrom};
 use super::network::{self, NetworkError};
 use super::node::{Kind, Node};
+use super::options;
 use super::problem::Problem;
 use super::reader::{Field, Reader};
 use super::settings::Settings;
@@ -13,7 +14,7 @@ use super::settings::Settings;
 pub(super) const LAYER: [&str; 5] = ["role", "ssh", "agent", "take_over", "time"];
 pub(super) const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
 pub(super) const AGENT: [&str; 2] = ["service", "home"];
-pub(super) const TIME: [&str; 16] = [
+pub(super) const TIME: [&str; 19] = [
     "upstreams",
     "allow",
     "deny",
@@ -30,11 +31,25 @@ pub(super) const TIME: [&str; 16] = [
     "daemon",
     "bound",
     "extra",
+    "keyfile",
+    "ratelimit",
+    "template",
 ];
-pub(super) const LOCAL: [&str; 3] = ["stratum", "orphan", "distance"];
+pub(super) const LOCAL: [&str; 6] =
+    ["stratum", "orphan", "distance", "activate", "waitsynced", "waitunsynced"];
+pub(super) const RATELIMIT: [&str; 4] = ["interval", "burst", "leak", "kod"];
 pub(super) const MAKESTEP: [&str; 2] = ["threshold", "limit"];
-pub(super) const UPSTREAM: [&str; 9] =
+pub(super) const OWN_OF_UPSTREAM: [&str; 9] =
     ["server", "pool", "group", "iburst", "prefer", "port", "minpoll", "maxpoll", "platform"];
+
+/// What an upstream may say.
+pub(super) const UPSTREAM: [&str; 20] = {
+    let mut all = [""; 20];
+    let (own, rest) = all.split_at_mut(OWN_OF_UPSTREAM.len());
+    own.copy_from_slice(&OWN_OF_UPSTREAM);
+    rest.copy_from_slice(&options::NAMES);
+    all
+};
 
 /// Polling intervals that chrony.conf(5) takes, log2 seconds.
 pub(super) const POLL: (i8, i8) = (-7, 24);
@@ -106,6 +121,9 @@ impl<'a> Reader<'_, 'a> {
             "local" => self.local(field, settings),
             "makestep" => self.makestep(field, settings),
             "maxdistance" => settings.maxdistance = self.seconds(field),
+            "ratelimit" => self.ratelimit(field, settings),
+            "keyfile" => settings.keyfile = self.host_path(field),
+            "template" => settings.template = self.local_path(field),
             "bound" => settings.bound = self.seconds(field),
             "ipv4_only" => settings.ipv4_only = self.bool(field),
             "ipv6_only" => settings.ipv6_only = self.bool(field),
@@ -141,6 +159,9 @@ impl<'a> Reader<'_, 'a> {
             match inner.name {
                 "stratum" => settings.local_stratum = self.whole(inner, (1, 15)),
                 "orphan" => settings.local_orphan = self.bool(inner),
+                "activate" => settings.local_activate = self.seconds_within(inner, (0.0, 1e6)),
+                "waitsynced" => settings.local_waitsynced = self.seconds_within(inner, (0.0, 1e9)),
+                "waitunsynced" => settings.local_waitunsynced = self.seconds_within(inner, (0.0, 1e9)),
                 _ => settings.local_distance = self.seconds(inner),
             }
         }
@@ -156,6 +177,22 @@ impl<'a> Reader<'_, 'a> {
             match inner.name {
                 "threshold" => settings.makestep_threshold = self.seconds(inner),
                 _ => settings.makestep_limit = self.whole(inner, (-1, i32::MAX)),
+            }
+        }
+    }
+
+    fn ratelimit(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        if self.is_switch(field) {
+            settings.ratelimit = self.bool(field);
+            return;
+        }
+        settings.ratelimit = Some(Sourced::written(true, self.key_place(field.key)));
+        for inner in self.inner(field, "time.ratelimit.", &RATELIMIT) {
+            match inner.name {
+                "interval" => settings.ratelimit_interval = self.whole(inner, (-19, 12)),
+                "burst" => settings.ratelimit_burst = self.whole(inner, (1, 255)),
+                "leak" => settings.ratelimit_leak = self.whole(inner, (1, 4)),
+                _ => settings.ratelimit_kod = self.whole(inner, (0, 4)),
             }
         }
     }
@@ -215,6 +252,7 @@ impl<'a> Reader<'_, 'a> {
             minpoll: None,
             maxpoll: None,
             platform: None,
+            options: Options::default(),
         };
         let before = self.problems.len();
         for inner in self.fields("an upstream", "time.upstreams.", &UPSTREAM, field.value, place.clone()) {
@@ -240,6 +278,9 @@ impl<'a> Reader<'_, 'a> {
                 "port" => upstream.port = self.whole(inner, (1, u16::MAX)).map(|value| value.value),
                 "minpoll" => upstream.minpoll = self.whole(inner, POLL).map(|value| value.value),
                 "maxpoll" => upstream.maxpoll = self.whole(inner, POLL).map(|value| value.value),
+                name if options::NAMES.contains(&name) => {
+                    self.upstream_option(inner, &mut upstream.options);
+                }
                 _ => {
                     let words = [("windows", Platform::Windows), ("other", Platform::Other)];
                     upstream.platform = self.word(inner, &words).map(|value| value.value);
@@ -282,6 +323,12 @@ impl<'a> Reader<'_, 'a> {
         if upstream.minpoll.is_some() && upstream.maxpoll.is_some() && shortest > longest {
             let message = format!("`minpoll` {shortest} is above `maxpoll` {longest}");
             self.problems.push(Problem::error(place, message));
+            return None;
+        }
+        if upstream.options.maxsources.is_some() && !matches!(from, UpstreamFrom::Pool(_)) {
+            let problem = Problem::error(place, "`maxsources` belongs to `pool`: a server is one source")
+                .help("take it away, or name a pool");
+            self.problems.push(problem);
             return None;
         }
         upstream.from = from;

@@ -9,6 +9,7 @@ pub(crate) mod host;
 mod keys;
 mod network;
 mod node;
+mod options;
 pub(crate) mod problem;
 mod range;
 mod reader;
@@ -24,6 +25,7 @@ use std::path::Path;
 pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use host::{Host, Place, Sourced};
 pub(crate) use problem::{Problem, Severity};
+pub(crate) use reader::is_host_name;
 pub(crate) use source::InputFile;
 
 use reader::Reader;

@@ -303,6 +303,45 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
     }
 
+    /// Seconds where a limit of its own holds; nothing and less than nothing may be meant, too.
+    pub(super) fn seconds_within(
+        &mut self,
+        field: Field<'_, 'a>,
+        limits: (f64, f64),
+    ) -> Option<Sourced<Seconds>> {
+        let spelling = self.spelling(field.value);
+        let value = match field.value.kind {
+            Kind::Number => spelling.parse::<f64>().ok(),
+            _ => None,
+        };
+        match value.filter(|value| (limits.0..=limits.1).contains(value)) {
+            Some(value) => self.sourced(field, Seconds(value)),
+            None => {
+                let (least, most) = limits;
+                let message =
+                    format!("{field} must be a number of seconds from {least} to {most}{}", but_is(spelling));
+                self.complain(field, message, None);
+                None
+            }
+        }
+    }
+
+    /// A path of a file on the host, safe to be a word in a configuration line.
+    pub(super) fn host_path(&mut self, field: Field<'_, 'a>) -> Option<Sourced<String>> {
+        let path = self.text(field)?;
+        let rooted = path.starts_with('/') || path.starts_with("~/");
+        if rooted && !path.ends_with('/') && !path.contains(char::is_whitespace) {
+            return Some(path);
+        }
+        let help = Some("it is a path on the host, without blanks".to_owned());
+        self.complain(
+            field,
+            format!("{field} must be the path of a file that begins with `/` or `~/`"),
+            help,
+        );
+        None
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(&mut self, field: Field<'_, 'a>, words: &[(&str, T)]) -> Option<Sourced<T>> {
         let text = match &field.value.kind {
@@ -326,7 +365,7 @@ fn but_is(spelling: &str) -> String {
 }
 
 /// Letters, digits and the few characters of host names and IPv6 addresses with their zone.
-pub(super) fn is_host_name(text: &str) -> bool {
+pub(crate) fn is_host_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b':');
     first
         && text.len() <= 253

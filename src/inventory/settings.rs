@@ -18,7 +18,7 @@ macro_rules! same_when_equal {
     })* };
 }
 
-same_when_equal!(bool, u8, u16, u32, i32, Seconds, String, PathBuf, Role, Service, DaemonKind);
+same_when_equal!(bool, i8, u8, u16, u32, i32, Seconds, String, PathBuf, Role, Service, DaemonKind);
 
 impl<T: PartialEq> Same for Vec<Sourced<T>> {
     fn same(&self, other: &Self) -> bool {
@@ -135,6 +135,9 @@ settings! {
     local_stratum: u8 = "time.local.stratum",
     local_orphan: bool = "time.local.orphan",
     local_distance: Seconds = "time.local.distance",
+    local_activate: Seconds = "time.local.activate",
+    local_waitsynced: Seconds = "time.local.waitsynced",
+    local_waitunsynced: Seconds = "time.local.waitunsynced",
     maxdistance: Seconds = "time.maxdistance",
     ipv4_only: bool = "time.ipv4_only",
     ipv6_only: bool = "time.ipv6_only",
@@ -143,6 +146,13 @@ settings! {
     makestep_limit: i32 = "time.makestep.limit",
     rtcsync: bool = "time.rtcsync",
     minsources: u32 = "time.minsources",
+    ratelimit: bool = "time.ratelimit",
+    ratelimit_interval: i8 = "time.ratelimit.interval",
+    ratelimit_burst: u8 = "time.ratelimit.burst",
+    ratelimit_leak: u8 = "time.ratelimit.leak",
+    ratelimit_kod: u8 = "time.ratelimit.kod",
+    keyfile: String = "time.keyfile",
+    template: PathBuf = "time.template",
     port: u16 = "time.port",
     cmdport: u16 = "time.cmdport",
     control_clock: bool = "time.control_clock",

@@ -1,57 +1,71 @@
 //! The rendered configuration, read as the host will read it and held against the inventory.
 
-use std::path::{Path, PathBuf};
-
-use ipnet::IpNet;
-use timefleet_agent::config::{self, Config, ConfigError, Subnet, UpstreamKind};
+use timefleet_agent::config::{self, Config, ConfigError, Subnet};
 use timefleet_agent::host::desired::Layout;
-use timefleet_agent::time::Seconds;
 
 use crate::inventory::host::DaemonKind;
 use crate::inventory::{Host, MAX_DISTANCE, Place, Sourced};
 
-use super::{RenderError, SourceLine, drift_file};
+use super::source_line::SourceLine;
+use super::{Contradiction, RenderError, drift_file, ratelimit};
 
-/// The text with the host's `extra` lines, when both say what the inventory says.
+/// The text with the host's `extra` lines, when both say what the inventory says. `template` is what made the text.
 ///
 /// A chronyd knows more directives than the agent: for `daemon: chronyd` extra lines are taken as they are.
 pub(super) fn checked(
     host: &Host,
+    template: &str,
     text: String,
     sources: &[SourceLine<'_>],
     layout: &Layout,
 ) -> Result<String, RenderError> {
     let wanted = Wanted { host, sources, layout };
-    let config = config::parse("agent.conf", &text).map_err(|errors| rejected(host, &errors))?;
-    if let Some(key) = wanted.first_difference(&config) {
-        return Err(RenderError::ReadBack {
-            host: host.name.clone(),
-            line: 0,
-            message: format!("`{key}` does not come back as it is in the inventory"),
-        });
+    let config = read(host, template, &text)?;
+    if let Some(Difference { key, wanted, read, place }) = wanted.first_difference(&config) {
+        let (template, host) = (template.to_owned(), host.name.clone());
+        let contradiction = Contradiction { template, host, key, wanted, read, place };
+        return Err(Box::new(contradiction).into());
     }
     let extra = &host.time.extra;
     if extra.is_empty() {
         return Ok(text);
     }
     let lines: Vec<&str> = extra.iter().map(|line| line.value.as_str()).collect();
-    let whole = format!("{text}{}\n", lines.join("\n"));
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let whole = format!("{text}{end}{}\n", lines.join("\n"));
     if *host.time.daemon == DaemonKind::Agent {
         let before = text.lines().count();
-        let config =
-            config::parse("agent.conf", &whole).map_err(|errors| extra_rejected(host, before, &errors))?;
+        let config = config::parse("agent.conf", &whole)
+            .map_err(|errors| extra_rejected(host, template, &text, before, &errors))?;
         if wanted.first_difference(&config).is_some() {
-            return Err(culprit(&wanted, &text));
+            return Err(culprit(&wanted, &format!("{text}{end}")));
         }
     }
     Ok(whole)
 }
 
-fn rejected(host: &Host, errors: &[ConfigError]) -> RenderError {
+/// What a chronyd may know and the agent does not is left out; everything else must be read.
+fn read(host: &Host, template: &str, text: &str) -> Result<Config, RenderError> {
+    let errors = match config::parse("agent.conf", text) {
+        Ok(config) => return Ok(config),
+        Err(errors) => errors,
+    };
+    if *host.time.daemon == DaemonKind::Agent {
+        return Err(rejected(host, template, text, &errors));
+    }
+    let wrong = |index: &usize| errors.iter().any(|error| error.line == index + 1);
+    let known = text.lines().enumerate().map(|(index, line)| if wrong(&index) { "" } else { line });
+    config::parse_lines("agent.conf", known).map_err(|errors| rejected(host, template, text, &errors))
+}
+
+fn rejected(host: &Host, template: &str, text: &str, errors: &[ConfigError]) -> RenderError {
     let first = errors.first();
+    let line = first.map_or(0, |error| error.line);
     RenderError::ReadBack {
+        template: template.to_owned(),
         host: host.name.clone(),
-        line: first.map_or(0, |error| error.line),
+        line,
+        text: text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned(),
         message: first.map(|error| error.message.clone()).unwrap_or_default(),
     }
 }
@@ -60,8 +74,16 @@ fn place_of(line: Option<&Sourced<String>>, host: &Host) -> Place {
     line.and_then(|line| line.place.clone()).unwrap_or_else(|| host.place.clone())
 }
 
-fn extra_rejected(host: &Host, before: usize, errors: &[ConfigError]) -> RenderError {
-    let Some(error) = errors.iter().find(|error| error.line > before) else { return rejected(host, errors) };
+fn extra_rejected(
+    host: &Host,
+    template: &str,
+    text: &str,
+    before: usize,
+    errors: &[ConfigError],
+) -> RenderError {
+    let Some(error) = errors.iter().find(|error| error.line > before) else {
+        return rejected(host, template, text, errors);
+    };
     let line = host.time.extra.get(error.line - before - 1);
     RenderError::Extra {
         host: host.name.clone(),
@@ -77,7 +99,7 @@ fn culprit(wanted: &Wanted<'_>, text: &str) -> RenderError {
     for line in extra {
         so_far = format!("{so_far}{}\n", line.value);
         let Ok(config) = config::parse("agent.conf", &so_far) else { continue };
-        if let Some(key) = wanted.first_difference(&config) {
+        if let Some(Difference { key, .. }) = wanted.first_difference(&config) {
             return RenderError::Extra {
                 host: wanted.host.name.clone(),
                 place: place_of(Some(line), wanted.host),
@@ -92,82 +114,155 @@ fn culprit(wanted: &Wanted<'_>, text: &str) -> RenderError {
     }
 }
 
-/// What the inventory says, in the words of the dialect.
+/// A key whose value did not come back.
+struct Difference {
+    key: &'static str,
+    /// What the inventory says, in the words of the dialect.
+    wanted: String,
+    /// What the parser read.
+    read: String,
+    place: Option<Place>,
+}
+
+/// What the inventory says.
 struct Wanted<'w> {
     host: &'w Host,
     sources: &'w [SourceLine<'w>],
     layout: &'w Layout,
 }
 
+/// Nothing has a word, too.
+fn words(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), |value| value.to_string().trim().to_owned())
+}
+
+fn place<T>(value: Option<&Sourced<T>>) -> Option<Place> {
+    value.and_then(|value| value.place.clone())
+}
+
 impl Wanted<'_> {
-    /// The first key whose value is not what the configuration says. Extra lines may add sources and access rules
-    /// after those of the inventory.
-    fn first_difference(&self, config: &Config) -> Option<&'static str> {
+    /// The first key whose value is not what the configuration says. Both sides are compared as text: a number's
+    /// shortest decimal names one number only. Extra lines may add sources and access rules after those of the
+    /// inventory, and a key file where the inventory names none.
+    fn first_difference(&self, config: &Config) -> Option<Difference> {
         let time = &self.host.time;
-        let makestep = config.make_step.map(|step| (step.threshold, step.limit));
+        let limit = |limit: Option<u32>| limit.map_or(-1, i64::from);
+        let read_step = config.make_step.map(|step| format!("{} {}", step.threshold.0, limit(step.limit)));
         let wanted_step = time.makestep.as_ref();
-        let wanted_step = wanted_step.map(|step| (step.threshold, u32::try_from(step.limit).ok()));
-        let local = config.local.map(|local| (local.stratum, local.orphan, local.distance));
-        let default_distance = Seconds(1.0);
-        let wanted_local = time.local.as_ref();
-        let wanted_local = wanted_local
-            .map(|local| (local.stratum, local.orphan, local.distance.unwrap_or(default_distance)));
-        let drift = PathBuf::from(drift_file(self.host, self.layout));
-        let socket = match *time.daemon {
-            DaemonKind::Agent => {
-                let path = Path::new(&self.layout.command_socket);
-                config.command_socket == config::CommandSocket::Path(path.to_owned())
-            }
-            DaemonKind::Chronyd => true,
-        };
+        let wanted_step =
+            wanted_step.map(|step| format!("{} {}", step.threshold.0, limit(u32::try_from(step.limit).ok())));
+        let maxdistance = time.maxdistance.as_ref().map_or(MAX_DISTANCE, |distance| distance.value);
+        let minsources = time.minsources.as_ref().map_or(1, |count| count.value);
+        let read_keys = config.key_file.as_ref().map(|path| path.display());
+        let wanted_keys = time.keyfile.as_ref().map(|path| path.value.clone());
         let checks = [
-            ("time.upstreams", self.same_sources(config)),
-            ("time.allow", self.same_access(config)),
-            ("time.local", local == wanted_local),
+            self.sources(config),
+            self.access(config),
+            ("time.local", words(self.local()), words(config.local), place(time.local.as_ref())),
             (
                 "time.maxdistance",
-                config.max_distance == time.maxdistance.as_ref().map_or(MAX_DISTANCE, |d| d.value),
+                maxdistance.0.to_string(),
+                config.max_distance.0.to_string(),
+                place(time.maxdistance.as_ref()),
             ),
             (
                 "time.minsources",
-                config.min_sources == time.minsources.as_ref().map_or(1, |count| count.value),
+                minsources.to_string(),
+                config.min_sources.to_string(),
+                place(time.minsources.as_ref()),
             ),
-            ("time.makestep", makestep == wanted_step),
-            ("time.rtcsync", config.rtc_sync == *time.rtcsync),
-            ("time.port", config.port == *time.port),
-            ("time.cmdport", config.command_port == *time.cmdport),
-            ("agent.home", socket && config.drift_file == Some(drift)),
+            ("time.makestep", words(wanted_step), words(read_step), place(time.makestep.as_ref())),
+            (
+                "time.rtcsync",
+                time.rtcsync.to_string(),
+                config.rtc_sync.to_string(),
+                time.rtcsync.place.clone(),
+            ),
+            (
+                "time.ratelimit",
+                words(time.ratelimit.as_ref().map(|limit| ratelimit(limit.value))),
+                words(time.ratelimit.as_ref().and(config.rate_limit).map(ratelimit)),
+                place(time.ratelimit.as_ref()),
+            ),
+            (
+                "time.keyfile",
+                words(wanted_keys.clone()),
+                words(wanted_keys.and(read_keys)),
+                place(time.keyfile.as_ref()),
+            ),
+            ("time.port", time.port.to_string(), config.port.to_string(), time.port.place.clone()),
+            (
+                "time.cmdport",
+                time.cmdport.to_string(),
+                config.command_port.to_string(),
+                time.cmdport.place.clone(),
+            ),
+            self.files(config),
         ];
-        checks.into_iter().find(|(_, same)| !same).map(|(key, _)| key)
+        let differs = checks.into_iter().find(|(_, wanted, read, _)| wanted != read);
+        differs.map(|(key, wanted, read, place)| Difference { key, wanted, read, place })
     }
 
-    fn same_sources(&self, config: &Config) -> bool {
-        config.upstreams.len() >= self.sources.len()
-            && self.sources.iter().zip(&config.upstreams).all(|(wanted, read)| {
-                let options = wanted.options;
-                matches!(read.kind, UpstreamKind::Pool { .. }) == wanted.pool
-                    && read.name == wanted.name
-                    && read.port == wanted.port
-                    && read.iburst == options.iburst
-                    && read.prefer == options.prefer
-                    && options.minpoll.is_none_or(|poll| poll == read.min_poll)
-                    && options.maxpoll.is_none_or(|poll| poll == read.max_poll)
-            })
+    fn local(&self) -> Option<config::Local> {
+        let usual = config::Local::default();
+        self.host.time.local.as_ref().map(|local| config::Local {
+            stratum: local.stratum,
+            orphan: local.orphan,
+            distance: local.distance.unwrap_or(usual.distance),
+            activate: local.activate.unwrap_or(usual.activate),
+            wait_synced: local.waitsynced.unwrap_or(usual.wait_synced),
+            wait_unsynced: local.waitunsynced.unwrap_or(usual.wait_unsynced),
+        })
     }
 
-    fn same_access(&self, config: &Config) -> bool {
-        let time = &self.host.time;
-        let allow = time.allow.iter().map(|network| (true, network.value));
-        let wanted: Vec<(bool, IpNet)> =
-            allow.chain(time.deny.iter().map(|network| (false, network.value))).collect();
-        let read = config.access.iter().map(|rule| match rule.subnet {
-            Subnet::Net { address, length } if !rule.all => Some((rule.allow, address, length)),
-            Subnet::Net { .. } | Subnet::Any => None,
+    fn sources(&self, config: &Config) -> Check {
+        let mut read = config.upstreams.iter();
+        let pairs = self.sources.iter().zip(std::iter::from_fn(|| Some(read.next())));
+        let mut wrong = pairs.filter_map(|(wanted, read)| match read {
+            Some(read) => {
+                let over = wanted.over(read);
+                (over != *read).then(|| (wanted.text(), read.to_string()))
+            }
+            None => Some((wanted.text(), words(None::<String>))),
         });
-        config.access.len() >= wanted.len()
-            && wanted
-                .iter()
-                .map(|(allow, network)| Some((*allow, network.addr(), network.prefix_len())))
-                .eq(read.take(wanted.len()))
+        let (wanted, read) = wrong.next().unwrap_or_default();
+        let place = self.host.time.upstreams.first().and_then(|upstream| upstream.place.clone());
+        ("time.upstreams", wanted, read, place)
+    }
+
+    fn access(&self, config: &Config) -> Check {
+        let time = &self.host.time;
+        let allow = time.allow.iter().map(|network| ("allow", network));
+        let deny = time.deny.iter().map(|network| ("deny", network));
+        let mut read = config.access.iter().map(|rule| {
+            let word = if rule.allow { "allow" } else { "deny" };
+            match rule.subnet {
+                Subnet::Net { address, length } if !rule.all => format!("{word} {address}/{length}"),
+                Subnet::Net { .. } | Subnet::Any => format!("{word}{rule}"),
+            }
+        });
+        let mut wrong = allow.chain(deny).filter_map(|(word, network)| {
+            let (address, length) = (network.value.addr(), network.value.prefix_len());
+            let wanted = format!("{word} {address}/{length}");
+            let read = words(read.next());
+            (wanted != read).then_some((wanted, read, network.place.clone()))
+        });
+        let (wanted, read, place) = wrong.next().unwrap_or_default();
+        ("time.allow", wanted, read, place)
+    }
+
+    /// The drift file, and the agent's socket.
+    fn files(&self, config: &Config) -> Check {
+        let socket = match (&config.command_socket, *self.host.time.daemon) {
+            (config::CommandSocket::Path(path), DaemonKind::Agent) => path.display().to_string(),
+            (_, DaemonKind::Agent) => words(None::<String>),
+            (_, DaemonKind::Chronyd) => self.layout.command_socket.clone(),
+        };
+        let drift = words(config.drift_file.as_ref().map(|path| path.display()));
+        let wanted = format!("{} and {}", drift_file(self.host, self.layout), self.layout.command_socket);
+        ("agent.home", wanted, format!("{drift} and {socket}"), None)
     }
 }
+
+/// A key, what is wanted, what was read, and where it is written.
+type Check = (&'static str, String, String, Option<Place>);

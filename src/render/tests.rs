@@ -138,6 +138,8 @@ fn numbers_survive() {
         ("local: { distance: 0.1 }", "local stratum 10 distance 0.1"),
         ("local: true", "local stratum 10"),
         ("cmdport: 0", "cmdport 0"),
+        ("ratelimit: true", "ratelimit interval 3 burst 8 leak 2"),
+        ("ratelimit: { interval: -4, kod: 2 }", "ratelimit interval -4 burst 8 leak 2 kod 2"),
         ("port: 11123", "port 11123"),
     ] {
         let config = rendered(&with_time(written), "a").unwrap().config;
@@ -172,106 +174,5 @@ fn extra_lines_may_add_sources_and_rules() {
     assert_eq!(config.access.len(), 2);
 }
 
-mod generated {
-    use std::fmt::Write;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    prop_compose! {
-        fn time()(
-            upstreams in prop::collection::vec((0..2_u8, "[a-z]{1,8}(\\.[a-z]{2,3})?", any::<bool>(), any::<bool>(), prop::option::of(1..u16::MAX), prop::option::of((0..6_i8, 6..12_i8))), 0..4),
-            networks in prop::collection::btree_map((any::<u32>(), 0..33_u8), any::<bool>(), 0..5),
-            local in prop::option::of((1..16_u8, any::<bool>(), prop::option::of(1e-6..1e6_f64))),
-            maxdistance in prop::option::of(1e-6..1e6_f64),
-            makestep in prop::option::of((1e-6..1e6_f64, -1..1000_i32)),
-            minsources in prop::option::of(1..1000_u32),
-            (rtcsync, four, x) in any::<(bool, bool, bool)>(),
-            (port, cmdport) in (1..u16::MAX, any::<u16>()),
-        ) -> (String, Vec<String>) {
-            let mut yaml = String::new();
-            let mut lines = Vec::new();
-            let sources: Vec<String> = upstreams.iter().map(|(pool, name, iburst, prefer, port, polls)| {
-                let kind = if *pool == 0 { "server" } else { "pool" };
-                let mut text = format!("{{ {kind}: '{name}', iburst: {iburst}, prefer: {prefer}");
-                if let Some(port) = port { write!(text, ", port: {port}").unwrap(); }
-                if let Some((min, max)) = polls { write!(text, ", minpoll: {min}, maxpoll: {max}").unwrap(); }
-                lines.push(format!("{kind} {name} {iburst} {prefer} {:?} {polls:?}", port.unwrap_or(123)));
-                text + " }"
-            }).collect();
-            writeln!(yaml, "      upstreams: [{}]", sources.join(", ")).unwrap();
-            let mut seen = std::collections::BTreeMap::new();
-            for ((bits, length), allow) in networks {
-                let network = ipnet::Ipv4Net::new(bits.into(), length).unwrap().trunc();
-                seen.entry(network).or_insert(allow);
-            }
-            for (key, wanted) in [("allow", true), ("deny", false)] {
-                let list: Vec<_> = seen.iter().filter(|(_, allow)| **allow == wanted).map(|(net, _)| net.to_string()).collect();
-                writeln!(yaml, "      {key}: [{}]", list.join(", ")).unwrap();
-                lines.extend(list.iter().map(|network| format!("{key} {network}")));
-            }
-            if let Some((stratum, orphan, distance)) = local {
-                let distance_key = distance.map(|d| format!(", distance: {d:e}")).unwrap_or_default();
-                writeln!(yaml, "      local: {{ stratum: {stratum}, orphan: {orphan}{distance_key} }}").unwrap();
-            }
-            lines.push(format!("local {:?}", local.map(|(s, o, d)| (s, o, d.unwrap_or(1.0)))));
-            if let Some(distance) = maxdistance { writeln!(yaml, "      maxdistance: {distance:e}").unwrap(); }
-            lines.push(format!("maxdistance {:?}", maxdistance.unwrap_or(3.0)));
-            match makestep {
-                Some((threshold, limit)) => writeln!(yaml, "      makestep: {{ threshold: {threshold}, limit: {limit} }}").unwrap(),
-                None => writeln!(yaml, "      makestep: false").unwrap(),
-            }
-            lines.push(format!("makestep {:?}", makestep.map(|(t, l)| (t, u32::try_from(l).ok()))));
-            if let Some(count) = minsources { writeln!(yaml, "      minsources: {count}").unwrap(); }
-            lines.push(format!("rest {} {rtcsync} {port} {cmdport}", minsources.unwrap_or(1)));
-            write!(yaml, "      rtcsync: {rtcsync}\n      ipv4_only: {four}\n      control_clock: {}\n      port: {port}\n      cmdport: {cmdport}\n", !x).unwrap();
-            (yaml, lines)
-        }
-    }
-
-    /// The same words from what the agent's parser read.
-    fn words(config: &config::Config) -> Vec<String> {
-        let mut lines = Vec::new();
-        for source in &config.upstreams {
-            let kind = match source.kind {
-                config::UpstreamKind::Server => "server",
-                config::UpstreamKind::Pool { .. } => "pool",
-            };
-            let polls = (source.min_poll, source.max_poll);
-            let polls = (polls != (6, 10)).then_some(polls);
-            lines.push(format!(
-                "{kind} {} {} {} {:?} {polls:?}",
-                source.name, source.iburst, source.prefer, source.port
-            ));
-        }
-        for rule in &config.access {
-            let config::Subnet::Net { address, length } = rule.subnet else { panic!("{rule:?}") };
-            lines.push(format!("{} {address}/{length}", if rule.allow { "allow" } else { "deny" }));
-        }
-        lines.push(format!(
-            "local {:?}",
-            config.local.map(|local| (local.stratum, local.orphan, local.distance.0))
-        ));
-        lines.push(format!("maxdistance {:?}", config.max_distance.0));
-        lines.push(format!("makestep {:?}", config.make_step.map(|step| (step.threshold.0, step.limit))));
-        lines.push(format!(
-            "rest {} {} {} {}",
-            config.min_sources, config.rtc_sync, config.port, config.command_port
-        ));
-        lines
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
-        #[test]
-        fn what_was_written_is_what_the_host_reads((yaml, wanted) in time()) {
-            let text = format!("fleet: x\ngroups:\n  g:\n    role: server\n    hosts: {{ a: }}\n    time:\n{yaml}");
-            let config = rendered(&text, "a").unwrap().config;
-            let read = config::parse("agent.conf", &config).unwrap();
-            // (6, 10) is also what is read when no interval was written.
-            let wanted: Vec<_> = wanted.iter().map(|line| line.replace("Some((6, 10))", "None")).collect();
-            prop_assert_eq!(words(&read), wanted);
-        }
-    }
-}
+mod generated;
+mod own_template;

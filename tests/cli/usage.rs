@@ -51,6 +51,7 @@ Commands:
   graph     Show who gets the time from whom; touches no host
   schema    Print the JSON Schema of inventories, for editors
   render    Print the files that apply would write to each host
+  import    Write an inventory from what another tool knows of a fleet
   lab       Run the main job on a fleet on this machine: one isolated server, four clients, no root
   help      Print this message or the help of the given subcommand(s)
 

@@ -42,6 +42,13 @@ pub(super) enum Inclusion {
 }
 
 impl Draft {
+    /// Says why the line that is being read has no effect.
+    pub(super) fn note(&mut self, column: usize, message: &str) {
+        let Place { file, line } = self.place.clone();
+        let message = message.to_owned();
+        self.notes.push(ConfigError { file, line, column, message, included_at: Vec::new() });
+    }
+
     /// Says which lines miss another one to have an effect.
     pub(super) fn note_what_is_missing(&mut self) {
         let is_lost = self.config.logs.is_any() && self.config.log_dir.is_none();

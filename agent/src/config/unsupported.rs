@@ -27,7 +27,6 @@ const REASONS: &[(&str, &str)] = &[
     ("nosystemcert", NTS),
     ("ntpsigndsocket", "replies are not signed for Samba"),
     ("ntsaeads", NTS),
-    ("ntsdumpdir", NTS),
     ("ntsntpserver", NTS),
     ("ntsport", NTS),
     ("ntsprocesses", NTS),

@@ -30,6 +30,12 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         draft.config.dump_dir = Some(directory(line.need("a directory")?)?.into());
         Ok(())
     }),
+    ("ntsdumpdir", |draft, line| {
+        // Stock files of distributions have it; without sources that say 'nts' it asks for nothing.
+        directory(line.need("a directory")?)?;
+        draft.note(line.directive.column, "nothing is ever kept there: NTS is not implemented");
+        Ok(())
+    }),
     ("driftfile", |draft, line| {
         draft.config.drift_file = Some(path(line)?);
         match line.next() {
