@@ -4,15 +4,47 @@ use serde_json::{Value, json};
 
 use super::super::keys;
 
-/// The schema of the value of a dotted key; `null` for a key that nobody has described yet.
+/// The schema of the value of a dotted key. One that nobody has described yet takes anything.
 pub(super) fn of(key: &str) -> Value {
-    match key.split_once('.') {
+    let value = match key.split_once('.') {
         None => of_top(key),
         Some(("ssh", _)) => of_ssh(key),
         Some(("agent", _)) => of_agent(key),
         Some(("time", rest)) if rest.starts_with("upstreams.") => of_upstream(key),
+        Some(("time", rest)) if rest.contains('.') => of_inner(key),
         Some(_) => of_time(key),
+    };
+    match value {
+        Value::Null => json!(true),
+        _ if key == "fleet" || key == "include" => value,
+        value => or_template(value),
     }
+}
+
+/// Where layers have variables, a template can stand for any single value.
+fn or_template(mut value: Value) -> Value {
+    if !keys::LAYER.contains(&"vars") {
+        return value;
+    }
+    let Some(fields) = value.as_object_mut() else { return value };
+    if fields.get("type") == Some(&json!("array")) {
+        if let Some(items) =
+            fields.get_mut("items").filter(|items| items.get("type") != Some(&json!("object")))
+        {
+            *items = or_template(items.take());
+        }
+        return value;
+    }
+    if ["$ref", "properties", "additionalProperties"].iter().any(|word| fields.contains_key(*word)) {
+        return value;
+    }
+    let description = fields.remove("description");
+    let template = json!({ "type": "string", "pattern": "\\{\\{|\\{%" });
+    let mut either = json!({ "anyOf": [value, template] });
+    if let (Some(description), Some(fields)) = (description, either.as_object_mut()) {
+        fields.insert("description".to_owned(), description);
+    }
+    either
 }
 
 fn of_top(key: &str) -> Value {
@@ -46,6 +78,32 @@ fn of_top(key: &str) -> Value {
         "take_over" => boolean(
             "May other time daemons on the host be stopped and disabled? Default: false, such a host is refused.",
         ),
+        "include" => {
+            let file = json!({ "type": "string", "pattern": ONE_LINE });
+            json!({
+                "description": "Files or patterns of files that are read along with this one, relative to it.",
+                "anyOf": [file, { "type": "array", "items": file }],
+            })
+        }
+        "vars" => json!({
+            "description": "Words of your own for templates: `{{ word }}` in any value.",
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+            "additionalProperties": true,
+        }),
+        "allow_rules" => json!({
+            "description": "Findings that are fine here, by the rule's name, each with the reason why.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "rule": { "type": "string", "pattern": ONE_LINE },
+                    "reason": { "type": "string", "pattern": ONE_LINE },
+                },
+                "required": ["rule", "reason"],
+                "additionalProperties": false,
+            },
+        }),
         "ssh" => {
             reference("ssh", "How to reach the host. What is not said comes from your own SSH configuration.")
         }
@@ -98,11 +156,6 @@ fn of_time(key: &str) -> Value {
             "Serve the host's own clock when there is no source. `false` takes an outer `local` away.",
             super::mapping_or_switch("time.local.", &keys::LOCAL),
         ),
-        "time.local.stratum" => whole("Stratum that is served, 1 to 15. Default: 10.", 1, 15),
-        "time.local.orphan" => {
-            boolean("Elect one among servers with the same stratum that poll each other. Default: false.")
-        }
-        "time.local.distance" => seconds("Root distance in seconds above which the own clock takes over."),
         "time.maxdistance" => seconds("Largest root distance of a usable source, in seconds. Default: 3."),
         "time.bound" => {
             seconds("Largest error bound of a clock that counts as good, in seconds. Default: `maxdistance`.")
@@ -113,10 +166,6 @@ fn of_time(key: &str) -> Value {
             "When the clock may step instead of being slewed. `false`: never.",
             super::mapping_or_switch("time.makestep.", &keys::MAKESTEP),
         ),
-        "time.makestep.threshold" => seconds("Step offsets above this, in seconds. Default: 1."),
-        "time.makestep.limit" => {
-            whole("In this many first updates; -1: always. Default: 3.", -1, i64::from(i32::MAX))
-        }
         "time.rtcsync" => {
             boolean("The kernel copies the time to the hardware clock. Default: as `control_clock`.")
         }
@@ -130,11 +179,44 @@ fn of_time(key: &str) -> Value {
             "description": "`agent`: timefleet's own. `chronyd`: the one the host has; only its file is written. Default: agent.",
             "enum": ["agent", "chronyd"],
         }),
+        "time.keyfile" => json!({
+            "description": "File with keys on the host; it begins with `/` or `~/`.",
+            "type": "string",
+            "pattern": "^~?/[^\\s\\u0000-\\u001f]*[^/\\s\\u0000-\\u001f]$",
+        }),
+        "time.template" => path(
+            "Template on this machine for the configuration, instead of the carried one; `~/` is your home.",
+        ),
         "time.extra" => json!({
             "description": "Raw lines of chrony.conf(5); `{{ name }}`, `{{ address }}`, `{{ fleet }}`, `{{ role }}` are filled in.",
             "type": "array",
             "items": { "type": "string", "pattern": ONE_LINE },
         }),
+        _ => Value::Null,
+    }
+}
+
+/// The keys of `time.local` and `time.makestep`.
+fn of_inner(key: &str) -> Value {
+    match key {
+        "time.local.stratum" => whole("Stratum that is served, 1 to 15. Default: 10.", 1, 15),
+        "time.local.orphan" => {
+            boolean("Elect one among servers with the same stratum that poll each other. Default: false.")
+        }
+        "time.local.distance" => seconds("Root distance in seconds above which the own clock takes over."),
+        "time.makestep.threshold" => seconds("Step offsets above this, in seconds. Default: 1."),
+        "time.makestep.limit" => {
+            whole("In this many first updates; -1: always. Default: 3.", -1, i64::from(i32::MAX))
+        }
+        "time.local.activate" => {
+            seconds_within("Not before the root distance was once below this, in seconds.", 0.0, 1e6)
+        }
+        "time.local.waitsynced" => {
+            seconds_within("How long to wait after the last source was lost, in seconds.", 0.0, 1e9)
+        }
+        "time.local.waitunsynced" => {
+            seconds_within("How long to wait when there never was a source, in seconds.", 0.0, 1e9)
+        }
         _ => Value::Null,
     }
 }
@@ -161,6 +243,29 @@ fn of_upstream(key: &str) -> Value {
             "description": "What serves there: `windows` reports a root dispersion of seconds, and the checks know it.",
             "enum": ["windows", "other"],
         }),
+        _ => of_option(key),
+    }
+}
+
+/// What an upstream may say beyond its name, its port and its polling.
+fn of_option(key: &str) -> Value {
+    let (shortest, longest) = (i64::from(keys::POLL.0), i64::from(keys::POLL.1));
+    match key.rsplit('.').next().unwrap_or_default() {
+        "xleave" => boolean("Interleaved mode (RFC 9769): better timestamps of servers that know it."),
+        "key" => whole("Number of the key that signs requests, from `keyfile`.", 1, i64::from(u32::MAX)),
+        "trust" => boolean("Taken for true: only another trusted source can outvote it."),
+        "require" => boolean("One of those with `require` must be selectable before the clock is touched."),
+        "noselect" => boolean("Measured, never selected."),
+        "maxsources" => whole("How many servers of a pool are used. Default: 4.", 1, 16),
+        "offset" => seconds_within("Correction of what the source says, in seconds.", -1e6, 1e6),
+        "presend" => {
+            whole("From this interval on, log2 seconds, a request warms the path up.", shortest, longest)
+        }
+        "version" => whole("NTP version of requests. Default: 4.", 1, 4),
+        "maxdelay" => {
+            seconds_within("Largest round trip of a usable sample, in seconds. Default: 3.", 0.0, 1000.0)
+        }
+        "filter" => whole("So many samples are reduced to one, their median.", 1, 64),
         _ => Value::Null,
     }
 }
@@ -188,6 +293,10 @@ fn whole(description: &str, least: i64, most: i64) -> Value {
 /// The limits of the agent's own parser.
 fn seconds(description: &str) -> Value {
     json!({ "description": description, "type": "number", "minimum": 0.000_001, "maximum": 1_000_000 })
+}
+
+fn seconds_within(description: &str, least: f64, most: f64) -> Value {
+    json!({ "description": description, "type": "number", "minimum": least, "maximum": most })
 }
 
 fn networks(description: &str) -> Value {
