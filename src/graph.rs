@@ -25,6 +25,8 @@ pub(crate) struct Graph {
     /// Sources outside first, then hosts in the order of the files.
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    /// The edges that lead to each node.
+    into: Vec<Vec<usize>>,
 }
 
 /// A source outside, a host, or hosts that are alike.
@@ -44,7 +46,7 @@ struct Node {
     stratum: Option<Stratum>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     OutsideServer,
     OutsidePool,
@@ -105,14 +107,17 @@ impl Graph {
         svg::picture(self)
     }
 
+    fn edges_to(&self, node: usize) -> impl Iterator<Item = &Edge> {
+        self.into.get(node).into_iter().flatten().filter_map(|&edge| self.edges.get(edge))
+    }
+
     /// Edges as a picture has them: two nodes that follow each other with the same options are one line with two heads.
     fn lines(&self) -> impl Iterator<Item = (&Edge, bool)> {
         let twin = |edge: &Edge| {
-            let back = |other: &&Edge| other.source == edge.follower && other.follower == edge.source;
-            let same = |other: &&Edge| other.options == edge.options && other.trouble == edge.trouble;
-            edge.mutual
-                && edge.source != edge.follower
-                && self.edges.iter().filter(back).any(|other| same(&other))
+            let back = |other: &Edge| other.source == edge.follower;
+            let same = |other: &Edge| other.options == edge.options && other.trouble == edge.trouble;
+            let mut others = self.edges_to(edge.source);
+            edge.mutual && edge.source != edge.follower && others.any(|other| back(other) && same(other))
         };
         self.edges.iter().filter_map(move |edge| match twin(edge) {
             true if edge.source > edge.follower => None,
@@ -124,7 +129,7 @@ impl Graph {
     /// wrong with any of them.
     fn ways(&self, follower: usize) -> Vec<String> {
         let mut ways: Vec<(&Edge, Vec<&str>)> = Vec::new();
-        for edge in self.edges.iter().filter(|edge| edge.follower == follower) {
+        for edge in self.edges_to(follower) {
             let Some(source) = self.nodes.get(edge.source) else { continue };
             let alike = |(way, _): &&mut (&Edge, Vec<&str>)| {
                 way.options == edge.options && way.trouble == edge.trouble && way.mutual == edge.mutual

@@ -16,12 +16,15 @@ pub(super) fn graph(inventory: &Inventory, title: String) -> Graph {
     let (classes, class_of) = classes::classes(inventory);
     let mut nodes = outside(&classes);
     let base = nodes.len();
+    let named =
+        nodes.iter().enumerate().map(|(index, node)| ((node.kind, node.name.clone()), index)).collect();
     nodes.extend(classes.iter().map(node));
-    let mut draft = Draft { inventory, classes: &classes, class_of: &class_of, base, edges: Vec::new() };
+    let mut draft =
+        Draft { inventory, classes: &classes, class_of: &class_of, base, named, edges: Vec::new() };
     for class in 0..classes.len() {
-        draft.edges_of(class, &nodes);
+        draft.edges_of(class);
     }
-    let mut graph = Graph { title, nodes, edges: draft.edges };
+    let mut graph = Graph { title, into: vec![Vec::new(); nodes.len()], nodes, edges: draft.edges };
     judge(&mut graph, base, &classes);
     graph
 }
@@ -74,16 +77,18 @@ struct Draft<'d, 'i> {
     class_of: &'d [usize],
     /// Index of the first class among the nodes.
     base: usize,
+    /// The sources outside.
+    named: HashMap<(Kind, String), usize>,
     edges: Vec<Edge>,
 }
 
 impl Draft<'_, '_> {
-    fn edges_of(&mut self, class: usize, nodes: &[Node]) {
+    fn edges_of(&mut self, class: usize) {
         let Some(followers) = self.classes.get(class) else { return };
         let mut seen = HashSet::new();
         for upstream in &followers.first.time.upstreams {
             let options = options(upstream);
-            for source in self.sources(class, upstream, nodes) {
+            for source in self.sources(class, upstream) {
                 if !seen.insert((source, options.clone())) {
                     continue;
                 }
@@ -100,10 +105,9 @@ impl Draft<'_, '_> {
     }
 
     /// The nodes that an upstream stands for.
-    fn sources(&self, class: usize, upstream: &Upstream, nodes: &[Node]) -> Vec<usize> {
-        let named = |kind, name: &String| {
-            nodes.iter().position(|node| node.kind == kind && node.name == *name).into_iter().collect()
-        };
+    fn sources(&self, class: usize, upstream: &Upstream) -> Vec<usize> {
+        let named =
+            |kind, name: &String| self.named.get(&(kind, name.clone())).copied().into_iter().collect();
         match &upstream.from {
             UpstreamFrom::Server(name) => named(Kind::OutsideServer, name),
             UpstreamFrom::Pool(name) => named(Kind::OutsidePool, name),
@@ -159,9 +163,9 @@ fn trouble(servers: &Class<'_>, followers: &Class<'_>) -> Option<String> {
 /// Levels, strata, rings, and those whom no time reaches.
 fn judge(graph: &mut Graph, base: usize, classes: &[Class<'_>]) {
     let mut above: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
-    let mut edges_to: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
     for (index, edge) in graph.edges.iter().enumerate() {
-        if let (Some(sources), Some(edges)) = (above.get_mut(edge.follower), edges_to.get_mut(edge.follower))
+        if let (Some(sources), Some(edges)) =
+            (above.get_mut(edge.follower), graph.into.get_mut(edge.follower))
         {
             sources.push(edge.source);
             edges.push(index);
@@ -177,8 +181,7 @@ fn judge(graph: &mut Graph, base: usize, classes: &[Class<'_>]) {
     }
     // A ring comes after all rings that it can reach: whom it follows is judged before.
     for ring in rings.iter().filter(|ring| ring.iter().any(|&node| node >= base)) {
-        let edges = ring.iter().filter_map(|&node| edges_to.get(node)).flatten();
-        let edges: Vec<&Edge> = edges.filter_map(|&edge| graph.edges.get(edge)).collect();
+        let edges: Vec<&Edge> = ring.iter().flat_map(|&node| graph.edges_to(node)).collect();
         let own = |&node: &usize| local_stratum(classes.get(node.checked_sub(base)?)?);
         let verdict = Verdict::of(graph, &edges, ring.iter().filter_map(own).min());
         for &index in ring {

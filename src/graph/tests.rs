@@ -269,6 +269,7 @@ fn every_mermaid_is_one_by_the_grammar() {
             stratum: None,
         }],
         edges: Vec::new(),
+        into: vec![Vec::new()],
     };
     assert_eq!(reads_as_mermaid(&odd.mermaid()), Ok(()));
     assert!(reads_as_mermaid(&graph(TWO_TIER).mermaid().replace("-->", "->")).is_err());

@@ -55,7 +55,7 @@ struct Tree<'g> {
     text: String,
 }
 
-impl Tree<'_> {
+impl<'g> Tree<'g> {
     fn add(&mut self, index: usize, edge: Option<&Edge>, branch: &str, indent: &str) {
         let Some(node) = self.graph.nodes.get(index) else { return };
         let edges = self.below.get(index).cloned().unwrap_or_default();
@@ -83,15 +83,16 @@ impl Tree<'_> {
     }
 
     /// The name of the node below which the same long list stands.
-    fn written_before(&mut self, index: usize, edges: &[&Edge]) -> Option<String> {
+    fn written_before(&mut self, index: usize, edges: &[&'g Edge]) -> Option<String> {
         if edges.len() < LONG_LIST {
             return None;
         }
-        let graph = self.graph;
-        let ways = graph.edges.iter().filter(|edge| !edge.mutual && edge.source == index);
-        let ways = ways.map(|edge| (edge.follower, edge.options.as_str(), edge.trouble.as_deref())).collect();
+        let ways = edges
+            .iter()
+            .map(|edge| (edge.follower, edge.options.as_str(), edge.trouble.as_deref()))
+            .collect();
         let first = *self.lists.entry(ways).or_insert(index);
-        graph.nodes.get(first).filter(|_| first != index).map(|node| node.name.clone())
+        self.graph.nodes.get(first).filter(|_| first != index).map(|node| node.name.clone())
     }
 
     fn line(&self, index: usize, node: &Node, edge: Option<&Edge>, hidden: bool) -> String {
@@ -117,7 +118,7 @@ impl Tree<'_> {
 
     /// Whom it follows inside its own ring: such edges have no up and down.
     fn peers(&self, index: usize) -> String {
-        let mine = self.graph.edges.iter().filter(|edge| edge.mutual && edge.follower == index);
+        let mine = self.graph.edges_to(index).filter(|edge| edge.mutual);
         let name = |edge: &Edge| {
             let peer = self.graph.nodes.get(edge.source)?;
             let name = if edge.source == index { "each other" } else { peer.name.as_str() };
