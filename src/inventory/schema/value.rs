@@ -179,6 +179,18 @@ fn of_time(key: &str) -> Value {
             "description": "`agent`: timefleet's own. `chronyd`: the one the host has; only its file is written. Default: agent.",
             "enum": ["agent", "chronyd"],
         }),
+        "time.ratelimit" => switchable(
+            "How often one address is answered. `true`: chrony's own limits. Default: no limit.",
+            super::mapping_or_switch("time.ratelimit.", &keys::RATELIMIT),
+        ),
+        "time.ratelimit.interval" => {
+            whole("Shortest mean interval that is answered, log2 seconds. Default: 3.", -19, 12)
+        }
+        "time.ratelimit.burst" => whole("Answers in a row above the limit. Default: 8.", 1, 255),
+        "time.ratelimit.leak" => {
+            whole("One of 2^N requests above the limit is answered, 1 to 4. Default: 2.", 1, 4)
+        }
+        "time.ratelimit.kod" => whole("One of 2^N is told to ask less, 0 = none, up to 4. Default: 0.", 0, 4),
         "time.keyfile" => json!({
             "description": "File with keys on the host; it begins with `/` or `~/`.",
             "type": "string",
