@@ -148,12 +148,24 @@ pub(crate) enum Output {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ValidateArgs {
     /// Inventory files, each checked on its own (`-`: standard input)
-    #[arg(value_name = "INVENTORY", required = true)]
+    #[arg(value_name = "INVENTORY", required_unless_present = "explain")]
     pub(crate) inventories: Vec<PathBuf>,
 
     /// Check the files as one inventory, as the other commands read them
     #[arg(long)]
     pub(crate) together: bool,
+
+    /// Findings of this rule are errors, also of one that is off; `warnings`: all warnings are
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) deny: Vec<String>,
+
+    /// Hold it against a compliance profile: cis, finra-4590, pci-dss-4, rts-25, stig-rhel9, or a file of your own
+    #[arg(long, value_name = "NAME|FILE", value_delimiter = ',')]
+    pub(crate) profile: Vec<String>,
+
+    /// Say what a rule finds, why, and what to do; `profile:NAME`: what a profile asks for; `all`: list the rules
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["inventories", "together", "deny", "profile"])]
+    pub(crate) explain: Option<String>,
 }
 
 /// What render can be told.

@@ -189,6 +189,7 @@ fn config_text(
             stratum => local.stratum,
             orphan => local.orphan,
             distance => local.distance.map(|distance| distance.0.to_string()),
+            activate => local.activate.map(|distance| distance.0.to_string()),
         }),
         cmdport => *time.cmdport,
         command_socket => ours.then_some(&layout.command_socket),

@@ -66,7 +66,7 @@ pub(super) fn time(settings: &Settings, role: Role) -> Time {
     }
 }
 
-fn list<T: Clone>(written: &Option<Sourced<Vec<Sourced<T>>>>) -> Vec<Sourced<T>> {
+pub(super) fn list<T: Clone>(written: &Option<Sourced<Vec<Sourced<T>>>>) -> Vec<Sourced<T>> {
     written.as_ref().map(|list| list.value.clone()).unwrap_or_default()
 }
 
@@ -76,6 +76,7 @@ fn local(settings: &Settings) -> Option<Sourced<Local>> {
         stratum: settings.local_stratum.as_ref().map_or(LOCAL_STRATUM, |stratum| stratum.value),
         orphan: settings.local_orphan.as_ref().is_some_and(|orphan| orphan.value),
         distance: settings.local_distance.as_ref().map(|distance| distance.value),
+        activate: settings.local_activate.as_ref().map(|distance| distance.value),
     };
     Some(Sourced { value: local, place: switch.place.clone() })
 }

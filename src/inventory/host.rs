@@ -76,6 +76,17 @@ pub(crate) struct Host {
     pub(crate) take_over: Sourced<bool>,
     /// What its clock should follow and whom it serves.
     pub(crate) time: Time,
+    /// Rules that may find something here, each at the place of its name.
+    pub(crate) allow_rules: Vec<Sourced<AllowedRule>>,
+}
+
+/// A rule whose findings are known and fine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AllowedRule {
+    /// Name of the rule, as written.
+    pub(crate) rule: String,
+    /// Why it is fine, in the inventory's words.
+    pub(crate) reason: String,
 }
 
 /// What a host is for.
@@ -207,7 +218,7 @@ pub(crate) enum UpstreamFrom {
     Group(String),
 }
 
-/// `local stratum N [orphan] distance D`.
+/// `local stratum N [orphan] distance D activate A`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Local {
     /// 1 to 15.
@@ -216,6 +227,8 @@ pub(crate) struct Local {
     pub(crate) orphan: bool,
     /// Root distance above which the local clock takes over.
     pub(crate) distance: Option<Seconds>,
+    /// It waits until the root distance was once below this.
+    pub(crate) activate: Option<Seconds>,
 }
 
 /// `makestep THRESHOLD LIMIT`.

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::host::{DaemonKind, Platform, Role, Service, Sourced, Upstream, UpstreamFrom};
+use super::host::{AllowedRule, DaemonKind, Platform, Role, Service, Sourced, Upstream, UpstreamFrom};
 use super::network::{self, NetworkError};
 use super::node::{Kind, Node};
 use super::problem::Problem;
@@ -10,7 +10,8 @@ use super::reader::{Field, Reader};
 use super::settings::Settings;
 
 /// What every layer may say.
-pub(super) const LAYER: [&str; 5] = ["role", "ssh", "agent", "take_over", "time"];
+pub(super) const LAYER: [&str; 6] = ["role", "ssh", "agent", "take_over", "time", "allow_rules"];
+const ALLOWED_RULE: [&str; 2] = ["rule", "reason"];
 const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
 const AGENT: [&str; 2] = ["service", "home"];
 const TIME: [&str; 16] = [
@@ -31,7 +32,7 @@ const TIME: [&str; 16] = [
     "bound",
     "extra",
 ];
-const LOCAL: [&str; 3] = ["stratum", "orphan", "distance"];
+const LOCAL: [&str; 4] = ["stratum", "orphan", "distance", "activate"];
 const MAKESTEP: [&str; 2] = ["threshold", "limit"];
 const UPSTREAM: [&str; 9] =
     ["server", "pool", "group", "iburst", "prefer", "port", "minpoll", "maxpoll", "platform"];
@@ -48,6 +49,7 @@ impl<'a> Reader<'_, 'a> {
                 self.role_misread |= settings.role.is_none();
             }
             "take_over" => settings.take_over = self.bool(field),
+            "allow_rules" => settings.allow_rules = self.items(field, Self::allowed_rule),
             "ssh" => {
                 for inner in self.inner(field, "ssh.", &SSH) {
                     self.ssh_key(inner, settings);
@@ -141,6 +143,7 @@ impl<'a> Reader<'_, 'a> {
             match inner.name {
                 "stratum" => settings.local_stratum = self.whole(inner, (1, 15)),
                 "orphan" => settings.local_orphan = self.bool(inner),
+                "activate" => settings.local_activate = self.seconds(inner),
                 _ => settings.local_distance = self.seconds(inner),
             }
         }
@@ -165,6 +168,31 @@ impl<'a> Reader<'_, 'a> {
         !matches!(field.value.kind, Kind::Map(_))
     }
 
+    /// Whether there is such a rule is for those to say who know the rules.
+    fn allowed_rule(&mut self, field: Field<'_, 'a>) -> Option<Sourced<AllowedRule>> {
+        let place = self.place(field.value, field.key);
+        let (mut rule, mut reason) = (None, None);
+        let before = self.problems.len();
+        for inner in
+            self.fields("an allowed rule", "allow_rules.", &ALLOWED_RULE, field.value, place.clone())
+        {
+            match inner.name {
+                "rule" => rule = self.text(inner),
+                _ => reason = self.text(inner),
+            }
+        }
+        if self.problems.len() > before {
+            return None;
+        }
+        let (Some(rule), Some(reason)) = (rule, reason) else {
+            let problem = Problem::error(place, "a rule is allowed by its name and with a reason")
+                .help("write `{ rule: NAME, reason: \"why it is fine here\" }`");
+            self.problems.push(problem);
+            return None;
+        };
+        Some(Sourced { value: AllowedRule { rule: rule.value, reason: reason.value }, place: rule.place })
+    }
+
     fn extra_line(&mut self, field: Field<'_, 'a>) -> Option<Sourced<String>> {
         self.text(field)
     }
@@ -180,7 +208,9 @@ impl<'a> Reader<'_, 'a> {
                 return None;
             }
         };
-        let (message, help) = match network::parse(text) {
+        let read = network::parse(text);
+        let is_name = matches!(read, Err(NetworkError::Name));
+        let (message, help) = match read {
             Ok(network) => {
                 return Some(Sourced::written(network, self.place(field.value, field.key)));
             }
@@ -201,6 +231,9 @@ impl<'a> Reader<'_, 'a> {
             ),
         };
         self.complain(field, message, Some(help));
+        if is_name && let Some(problem) = self.problems.last_mut() {
+            problem.rule = Some("hostname-in-allow");
+        }
         None
     }
 
@@ -281,7 +314,9 @@ impl<'a> Reader<'_, 'a> {
         let (shortest, longest) = (upstream.minpoll.unwrap_or(6), upstream.maxpoll.unwrap_or(10));
         if upstream.minpoll.is_some() && upstream.maxpoll.is_some() && shortest > longest {
             let message = format!("`minpoll` {shortest} is above `maxpoll` {longest}");
-            self.problems.push(Problem::error(place, message));
+            let mut problem = Problem::error(place, message).help("write the smaller one as `minpoll`");
+            problem.rule = Some("poll-order");
+            self.problems.push(problem);
             return None;
         }
         upstream.from = from;

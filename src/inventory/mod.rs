@@ -10,6 +10,7 @@ mod keys;
 mod network;
 mod node;
 pub(crate) mod problem;
+pub(crate) mod profile;
 mod range;
 mod reader;
 mod resolve;
@@ -22,6 +23,7 @@ use std::path::Path;
 
 pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use host::{Host, Place, Sourced};
+pub(crate) use reader::suggestion;
 pub(crate) use problem::{Problem, Severity};
 pub(crate) use source::InputFile;
 

@@ -150,8 +150,8 @@ impl Members {
 }
 
 fn read_own<'a>(reader: &mut Reader<'_, 'a>, listing: &Listing<'_, 'a>) -> Own {
-    const HOST: [&str; 6] =
-        ["address", keys::LAYER[0], keys::LAYER[1], keys::LAYER[2], keys::LAYER[3], keys::LAYER[4]];
+    const LAYER: [&str; 6] = keys::LAYER;
+    const HOST: [&str; 7] = ["address", LAYER[0], LAYER[1], LAYER[2], LAYER[3], LAYER[4], LAYER[5]];
     let mut own = Own { settings: Settings::default(), address: None };
     let what = format!("host `{}`", reader.spelling(listing.key).trim_matches(['"', '\'']));
     let place = reader.place(listing.body, listing.key);
@@ -289,6 +289,7 @@ impl Resolver<'_, '_, '_> {
             agent: defaults::agent(&settings),
             take_over: defaults::or(&settings.take_over, false),
             time: defaults::time(&settings, role.value),
+            allow_rules: defaults::list(&settings.allow_rules),
             role,
         };
         let fleet = self.tree.fleet.as_ref().map_or("", |fleet| fleet.value.as_str());

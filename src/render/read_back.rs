@@ -107,11 +107,13 @@ impl Wanted<'_> {
         let makestep = config.make_step.map(|step| (step.threshold, step.limit));
         let wanted_step = time.makestep.as_ref();
         let wanted_step = wanted_step.map(|step| (step.threshold, u32::try_from(step.limit).ok()));
-        let local = config.local.map(|local| (local.stratum, local.orphan, local.distance));
+        let local = config.local.map(|local| (local.stratum, local.orphan, local.distance, local.activate));
         let default_distance = Seconds(1.0);
         let wanted_local = time.local.as_ref();
-        let wanted_local = wanted_local
-            .map(|local| (local.stratum, local.orphan, local.distance.unwrap_or(default_distance)));
+        let wanted_local = wanted_local.map(|local| {
+            let distance = local.distance.unwrap_or(default_distance);
+            (local.stratum, local.orphan, distance, local.activate.unwrap_or(Seconds(0.0)))
+        });
         let drift = PathBuf::from(drift_file(self.host, self.layout));
         let socket = match *time.daemon {
             DaemonKind::Agent => {
