@@ -49,9 +49,10 @@ fn good(inventory: &Inventory, warnings: usize) -> String {
 
 /// A finding that the inventory allows, and why.
 fn allowed(allowed: &Allowed) -> String {
-    let Allowed { problem, reason, .. } = allowed;
+    let Allowed { problem, reason, place } = allowed;
     let rule = problem.rule.unwrap_or_default();
-    format!("  {}: allowed[{rule}]: {}\n    because {reason}\n", problem.place, problem.message)
+    let at = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    format!("  {}: allowed[{rule}]: {}\n    {at}because {reason}\n", problem.place, problem.message)
 }
 
 fn policy(args: &ValidateArgs) -> Result<Policy, CommandError> {

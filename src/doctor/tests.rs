@@ -115,7 +115,8 @@ fn sources_with_unknown_address_lead_to_ipv4_only() {
     let mut report = unsynchronised_report(vec![]);
     report.activity =
         Some(Activity { online: 1, offline: 0, burst_online: 0, burst_offline: 0, unresolved: 8 });
-    client.time.local = Some(Sourced::default(Local { stratum: 10, orphan: false, distance: None, activate: None }));
+    client.time.local =
+        Some(Sourced::default(Local { stratum: 10, orphan: false, distance: None, activate: None }));
     assert_eq!(
         said(&well(&client, &report), &[]),
         [

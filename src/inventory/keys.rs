@@ -173,8 +173,7 @@ impl<'a> Reader<'_, 'a> {
         let place = self.place(field.value, field.key);
         let (mut rule, mut reason) = (None, None);
         let before = self.problems.len();
-        for inner in
-            self.fields("an allowed rule", "allow_rules.", &ALLOWED_RULE, field.value, place.clone())
+        for inner in self.fields("an allowed rule", "allow_rules.", &ALLOWED_RULE, field.value, place.clone())
         {
             match inner.name {
                 "rule" => rule = self.text(inner),

@@ -23,8 +23,8 @@ use std::path::Path;
 
 pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use host::{Host, Place, Sourced};
-pub(crate) use reader::suggestion;
 pub(crate) use problem::{Problem, Severity};
+pub(crate) use reader::suggestion;
 pub(crate) use source::InputFile;
 
 use reader::Reader;

@@ -61,9 +61,12 @@ pub(crate) fn read(file: &InputFile) -> Result<ProfileFile, Vec<Problem>> {
         reader.problems.push(problem);
     }
     match (name, title) {
-        (Some(name), Some(title)) if reader.problems.is_empty() => {
-            Ok(ProfileFile { name: name.value, title: title.value, about: about.map(|text| text.value), rules })
-        }
+        (Some(name), Some(title)) if reader.problems.is_empty() => Ok(ProfileFile {
+            name: name.value,
+            title: title.value,
+            about: about.map(|text| text.value),
+            rules,
+        }),
         _ => Err(reader.problems),
     }
 }
@@ -87,7 +90,8 @@ fn tuning<'a>(
     for (name, key, value) in reader.entries(&format!("rule `{rule}`"), body, place) {
         match name.as_str() {
             "severity" => {
-                let words = [("error", Some(Severity::Error)), ("warning", Some(Severity::Warning)), ("off", None)];
+                let words =
+                    [("error", Some(Severity::Error)), ("warning", Some(Severity::Warning)), ("off", None)];
                 let field = Field { prefix: "rules.", name: "severity", key, value };
                 severity = reader.word(field, &words);
             }

@@ -165,7 +165,8 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                 if asked.four.is_some_and(|four| four != address.is_ipv4()) {
                     continue;
                 }
-                let Some(server) = [Some(asked.first), asked.second].into_iter().flatten().find(|&s| s != index)
+                let Some(server) =
+                    [Some(asked.first), asked.second].into_iter().flatten().find(|&s| s != index)
                 else {
                     continue;
                 };

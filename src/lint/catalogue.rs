@@ -35,7 +35,7 @@ rules! {
         what "two hosts with the same address, SSH port and jump host"
         why "Two hosts that are one machine write over each other's files, and neither ever finds what it wants."
         cure "make them one host, or tell them apart by `ssh: { port }` or `ssh: { jump }`"
-        example "groups:\n  g:\n    hosts:\n      a: { address: 10.0.0.1 }\n      b: { address: 10.0.0.1 }";
+        example "groups:\n  g:\n    role: server\n    hosts:\n      a: { address: 10.0.0.1 }\n      b: { address: 10.0.0.1 }";
     HOSTNAME_IN_ALLOW = "hostname-in-allow" Error Strict
         what "a host name in `time.allow` or `time.deny`"
         why "A name that does not resolve when the daemon starts keeps it from starting, and at boot names often do not resolve."
@@ -90,7 +90,7 @@ rules! {
         what "`local` on a client"
         why "A client with `local` believes its own clock when its servers are gone, and says it is synchronised."
         cure "take `local` away, or give the host `role: server`"
-        example "groups:\n  clients: { role: client, time: { local: true, upstreams: [{ group: servers }] }, hosts: { c: } }";
+        example "groups:\n  clients: { role: client, time: { local: true, upstreams: [{ pool: pool.example }] }, hosts: { c: } }";
     ORPHAN_MISMATCH = "orphan-mismatch" Error Always
         what "servers with `orphan: true` that could not elect one of themselves, or whose clients would leave before they do"
         why "Orphans agree on one of them only if all serve the same stratum and each polls every other; clients that reject the distance at which they begin have left by then."
@@ -156,7 +156,7 @@ rules! {
         what "orphans with sources of their own, none of which polls another"
         why "When their sources are gone each serves its own clock, they drift apart, and their clients follow now one, now the other."
         cure "add their own group to their upstreams: then they elect one"
-        example "groups:\n  servers:\n    role: server\n    time: { upstreams: [{ pool: pool.example }], local: { orphan: true } }\n    hosts: { a: , b: }";
+        example "groups:\n  servers:\n    role: server\n    time: { upstreams: [{ pool: pool.example }], local: { orphan: true } }\n    hosts: { a: , b: }\n  clients: { role: client, time: { upstreams: [{ group: servers }] }, hosts: { c: } }";
     LOCAL_BEYOND_MAXDISTANCE = "local-beyond-maxdistance" Warning Always
         what "a `local` that begins at a root distance that clients reject"
         why "Clients leave the server while its distance grows to that of `local`, and come back when it begins: a gap without time."

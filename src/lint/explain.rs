@@ -12,7 +12,9 @@ fn scope(rule: &Rule) -> String {
         Scope::Always => format!("`allow_rules: [{{ rule: {name}, reason: \"…\" }}]` on a host or a group"),
         Scope::Strict => "no: nothing sensible could be rendered".to_owned(),
         Scope::Asked => {
-            format!("`allow_rules: [{{ rule: {name}, reason: \"…\" }}]`; off unless a profile or `--deny {name}` asks")
+            format!(
+                "`allow_rules: [{{ rule: {name}, reason: \"…\" }}]`; off unless a profile or `--deny {name}` asks"
+            )
         }
     }
 }
@@ -92,6 +94,7 @@ fn lines(text: &str, indent: usize) -> String {
 }
 
 /// `docs/rules.md`.
+#[cfg(test)]
 pub(crate) fn page() -> String {
     let mut text = "# Rules\n\n`timefleet validate` holds an inventory against these rules. This page and \
         `timefleet validate --explain RULE` are\nmade of the same data.\n\n\

@@ -74,7 +74,9 @@ impl<'i> ExtraLines<'i> {
             "include" | "confdir" => (self.more_sources, self.key_file) = (true, true),
             "sourcedir" => self.more_sources = true,
             "keyfile" => self.key_file = true,
-            "log" => self.logs |= words.iter().skip(1).any(|word| word == "tracking" || word == "measurements"),
+            "log" => {
+                self.logs |= words.iter().skip(1).any(|word| word == "tracking" || word == "measurements")
+            }
             "port" if second.is_some_and(|port| port != "0") => self.port = place,
             "user" if second == Some("root") => self.root = place,
             "bindcmdaddress" => {

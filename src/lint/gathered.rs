@@ -124,10 +124,9 @@ impl<'i> Gathered<'i> {
                 allowed = allowed.or(of_host);
                 of_host.is_some()
             });
-        if all {
-            let places = hosts.iter().filter_map(|host| allowance(host, finding.rule)?.place.clone());
-            self.needed.extend(places);
-        }
+        // Who allows it is right to do so, even where others do not.
+        let places = hosts.iter().filter_map(|host| allowance(host, finding.rule)?.place.clone());
+        self.needed.extend(places);
         self.add_as("", if all { allowed } else { None }, finding);
     }
 
@@ -164,8 +163,8 @@ impl<'i> Gathered<'i> {
                 let Some(rule) = super::rule::by_name(name) else {
                     let names = super::catalogue::RULES.iter().map(|rule| rule.name);
                     let near = suggestion(name, names).filter(|help| help.starts_with("did"));
-                    let near =
-                        near.unwrap_or_else(|| "`timefleet validate --explain all` lists the rules".to_owned());
+                    let near = near
+                        .unwrap_or_else(|| "`timefleet validate --explain all` lists the rules".to_owned());
                     let problem = Problem::error(place.clone(), format!("there is no rule `{name}`"));
                     self.problems.push(problem.help(near));
                     continue;
@@ -195,7 +194,8 @@ impl<'i> Gathered<'i> {
         for one in shared {
             let Shared { finding, allowed: allowance, first, count } = one;
             let Finding { rule, place, second, before, after, help, detail, .. } = finding;
-            let whom = if first.is_empty() { String::new() } else { format!("`{first}`{detail}{}", others(count)) };
+            let whom =
+                if first.is_empty() { String::new() } else { format!("`{first}`{detail}{}", others(count)) };
             let Some(severity) = policy.severity(rule) else { continue };
             let problem = Problem {
                 severity,

@@ -54,14 +54,11 @@ impl Pair<'_> {
             2 => " (and one more pair)".to_owned(),
             _ => format!(" (and {} more pairs)", count - 1),
         };
-        let message = format!(
-            "`{}` and `{}` are both {} port {port}{more}",
-            first.name, host.name, host.address.value
-        );
+        let message =
+            format!("`{}` and `{}` are both {} port {port}{more}", first.name, host.name, host.address.value);
         let help =
             "one machine is one host; behind a jump host or another `ssh: { port }` it may be another one";
-        let finding =
-            Finding::new(&DUPLICATE_ADDRESS, place_or_host(&host.address, host), message, "", help);
+        let finding = Finding::new(&DUPLICATE_ADDRESS, place_or_host(&host.address, host), message, "", help);
         finding.and(Some(&place_or_host(&first.address, first)), format!("the address of `{}`", first.name))
     }
 }

@@ -88,8 +88,11 @@ pub(crate) fn check_with(files: Vec<InputFile>, home: Option<&Path>, policy: &Po
     match inventory::load(&files, home) {
         Err(mut problems) => {
             for problem in &mut problems {
-                // Rules that the language itself keeps: their reasons are here, with all the others.
-                problem.reason = problem.rule.and_then(rule::by_name).map(|rule| rule.reason);
+                // Rules that the language itself keeps: their reasons and cures are here, with all the others.
+                if let Some(rule) = problem.rule.and_then(rule::by_name) {
+                    problem.reason = Some(rule.reason);
+                    problem.help.get_or_insert_with(|| rule.cure.to_owned());
+                }
             }
             Checked { inventory: None, problems, allowed: Vec::new(), files }
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::catalogue::{LOCAL_BEYOND_MAXDISTANCE, ORPHANS_APART, ORPHAN_MISMATCH};
+use super::catalogue::{LOCAL_BEYOND_MAXDISTANCE, ORPHAN_MISMATCH, ORPHANS_APART};
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
 use super::site::{LOCAL_DISTANCE, Leads, Site, at, orphan};
@@ -34,8 +34,11 @@ impl Meshes {
                     Leads::Group(group) => {
                         let Some(first) = joined.get_mut(group) else { continue };
                         let first = *first.get_or_insert_with(|| {
-                            let mut orphans =
-                                site.members(group).iter().copied().filter(|&member| is_orphan(member).is_some());
+                            let mut orphans = site
+                                .members(group)
+                                .iter()
+                                .copied()
+                                .filter(|&member| is_orphan(member).is_some());
                             let first = orphans.next()?;
                             orphans.for_each(|other| meshes.join(first, other));
                             Some(first)
@@ -117,7 +120,9 @@ fn local_place(host: &Host) -> Place {
 
 fn strata<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
     let hosts = || mesh.iter().filter_map(|&host| site.host(host));
-    let Some((first, stratum)) = hosts().next().and_then(|host| Some((host, orphan(host)?.stratum))) else { return };
+    let Some((first, stratum)) = hosts().next().and_then(|host| Some((host, orphan(host)?.stratum))) else {
+        return;
+    };
     for host in hosts() {
         let Some(local) = orphan(host).filter(|local| local.stratum != stratum) else { continue };
         let after = format!(" is an orphan at stratum {} among orphans at stratum {stratum}", local.stratum);
@@ -129,11 +134,13 @@ fn strata<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
 
 fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
     let mut known = Polled::new();
-    let polled: Vec<(usize, Rc<HashSet<usize>>)> =
-        mesh.iter().filter_map(|&host| Some((host, polled(site, mesh, site.host(host)?, &mut known)))).collect();
+    let polled: Vec<(usize, Rc<HashSet<usize>>)> = mesh
+        .iter()
+        .filter_map(|&host| Some((host, polled(site, mesh, site.host(host)?, &mut known))))
+        .collect();
     let others = |of: &HashSet<usize>, host: usize| of.len() - usize::from(of.contains(&host));
-    let apart = polled.iter().all(|(host, of)| others(of, *host) == 0)
-        && mesh.iter().all(|&host| site.is_fed(host));
+    let apart =
+        polled.iter().all(|(host, of)| others(of, *host) == 0) && mesh.iter().all(|&host| site.is_fed(host));
     for (index, of) in &polled {
         if others(of, *index) == mesh.len() - 1 {
             continue;
@@ -146,7 +153,8 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
         } else {
             (&ORPHAN_MISMATCH, " does not poll every other orphan beside it")
         };
-        let help = "let them follow their own group: `upstreams: [{ group: THEIR-GROUP }]` leaves each itself out";
+        let help =
+            "let them follow their own group: `upstreams: [{ group: THEIR-GROUP }]` leaves each itself out";
         let finding = Finding::new(rule, local_place(host), "server ", after, help);
         findings.add(host, finding.and(Some(&missing.place), format!("`{}` is one of them", missing.name)));
     }
@@ -198,10 +206,13 @@ fn distances<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut G
             continue;
         }
         let rule = if local.orphan { &ORPHAN_MISMATCH } else { &LOCAL_BEYOND_MAXDISTANCE };
-        let place = host.time.maxdistance.as_ref().map_or_else(|| at(upstream, host), |at| place_or_host(at, host));
+        let place =
+            host.time.maxdistance.as_ref().map_or_else(|| at(upstream, host), |at| place_or_host(at, host));
         let after = format!(
             " rejects a root distance of {} s, and `{}` serves its own clock only from {} s on",
-            max_distance(host).0, server.name, distance.0
+            max_distance(host).0,
+            server.name,
+            distance.0
         );
         let help = "set `local: { distance }` of the server below every client's `maxdistance`";
         let finding = Finding::new(rule, place, "host ", after, help);

@@ -21,9 +21,7 @@ enum Leap {
 
 fn leap(name: &str) -> Option<Leap> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let within = |zone: &str| {
-        name == zone || name.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.'))
-    };
+    let within = |zone: &str| name == zone || name.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.'));
     let is_nth = |prefix: &str, suffix: &str| {
         let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
         middle.is_some_and(|digits| digits.len() <= 1 && digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -59,8 +57,10 @@ fn is_public(name: &str) -> bool {
             let shared = four.octets().first() == Some(&100); // 100.64.0.0/10 among others: not sure
             !(reserved || shared || four.is_documentation() || four.is_multicast() || four.is_unspecified())
         }
-        Ok(IpAddr::V6(six)) => six.segments().first().is_some_and(|first| (0x2000..0x4000).contains(first))
-            && !six.to_string().starts_with("2001:db8"),
+        Ok(IpAddr::V6(six)) => {
+            six.segments().first().is_some_and(|first| (0x2000..0x4000).contains(first))
+                && !six.to_string().starts_with("2001:db8")
+        }
         Err(_) => {
             let link_local = lower == "metadata.google.internal";
             aliyun || WELL_KNOWN.contains(&lower.as_str()) || (leap(name).is_some() && !link_local)
@@ -79,7 +79,8 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
             match (leap(name), first) {
                 (Some(kind), None) => first = Some((kind, name)),
                 (Some(kind), Some((other, other_name))) if kind != other => {
-                    let after = format!(" follows `{name}` and `{other_name}`, which tell leap seconds differently");
+                    let after =
+                        format!(" follows `{name}` and `{other_name}`, which tell leap seconds differently");
                     let place = at(upstream, host);
                     let help = SMEARED_AND_UNSMEARED.cure;
                     findings.add(host, Finding::new(&SMEARED_AND_UNSMEARED, place, "host ", after, help));
@@ -100,12 +101,15 @@ fn at_scale<'i>(hosts: &[&'i Host], findings: &mut Gathered<'i>) {
     let count = f64::from(u32::try_from(hosts.len()).unwrap_or(u32::MAX));
     let Some(first) = hosts.first().filter(|_| count > limit) else { return };
     let of = |host: &Host| {
-        host.time.upstreams.iter().find(|upstream| match &upstream.from {
-            crate::inventory::host::UpstreamFrom::Server(name)
-            | crate::inventory::host::UpstreamFrom::Pool(name) => is_volunteers(name),
-            crate::inventory::host::UpstreamFrom::Group(_) => false,
-        })
-        .map_or_else(|| host.place.clone(), |upstream| at(upstream, host))
+        host.time
+            .upstreams
+            .iter()
+            .find(|upstream| match &upstream.from {
+                crate::inventory::host::UpstreamFrom::Server(name)
+                | crate::inventory::host::UpstreamFrom::Pool(name) => is_volunteers(name),
+                crate::inventory::host::UpstreamFrom::Group(_) => false,
+            })
+            .map_or_else(|| host.place.clone(), |upstream| at(upstream, host))
     };
     let message = format!("{} hosts ask pool.ntp.org themselves", hosts.len());
     let help = PUBLIC_POOL_AT_SCALE.cure;

@@ -99,7 +99,8 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                 super::count(count.pools, "pool")
             );
             let place = first(site, index, host);
-            findings.add(host, Finding::new(&TOO_FEW_UPSTREAMS, place, "host ", have, TOO_FEW_UPSTREAMS.cure));
+            findings
+                .add(host, Finding::new(&TOO_FEW_UPSTREAMS, place, "host ", have, TOO_FEW_UPSTREAMS.cure));
         }
         let isolated = count.isolated == count.real;
         match count.real {
@@ -107,7 +108,8 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
             1 if !isolated => {
                 let place = first(site, index, host);
                 let after = " has one source and nothing to compare it with";
-                findings.add(host, Finding::new(&SINGLE_UPSTREAM, place, "host ", after, SINGLE_UPSTREAM.cure));
+                findings
+                    .add(host, Finding::new(&SINGLE_UPSTREAM, place, "host ", after, SINGLE_UPSTREAM.cure));
             }
             2 if !(isolated && count.agreed == 2) => {
                 let place = first(site, index, host);

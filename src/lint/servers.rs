@@ -23,8 +23,8 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
             findings
                 .add(host, Finding::new(&BOOT_CLOCK_SERVED, place, "server ", after, BOOT_CLOCK_SERVED.cure));
         }
-        let closed = host.time.allow.is_empty()
-            && site.extra.get(&index).is_none_or(|extra| extra.access.is_empty());
+        let closed =
+            host.time.allow.is_empty() && site.extra.get(&index).is_none_or(|extra| extra.access.is_empty());
         if site.used.get(index) == Some(&false) && (clients || closed) {
             let after = match closed {
                 true => " is followed by no host of the inventory, and answers nobody",

@@ -110,7 +110,8 @@ impl<'i> Site<'i> {
                 by_address.entry(&host.name).or_insert(Some(index));
             }
         }
-        let groups = inventory.groups.iter().enumerate().map(|(at, group)| (group.name.as_str(), at)).collect();
+        let groups =
+            inventory.groups.iter().enumerate().map(|(at, group)| (group.name.as_str(), at)).collect();
         let with_extra = inventory.hosts.iter().enumerate().filter(|(_, host)| !host.time.extra.is_empty());
         let extra = with_extra.map(|(index, host)| (index, ExtraLines::of(host))).collect();
         let mut site = Self {

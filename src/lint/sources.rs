@@ -24,7 +24,8 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         own_clock(host, findings);
         for (upstream, leads) in site.upstreams(host) {
             if upstream.platform == Some(Platform::Windows) && max_distance(host) < WINDOWS_DISTANCE {
-                let help = "set `maxdistance: 16.0` on the host: Windows reports a root dispersion of seconds";
+                let help =
+                    "set `maxdistance: 16.0` on the host: Windows reports a root dispersion of seconds";
                 let after = " would never select this Windows server";
                 let place = at(upstream, host);
                 findings.add(host, Finding::new(&WINDOWS_WITHOUT_MAXDISTANCE, place, "host ", after, help));
@@ -118,7 +119,8 @@ fn family<'i>(
             made_of.and_then(|made_of| {
                 let wrong = if four { &made_of.six } else { &made_of.four };
                 let server = site.host(wrong.first_but(index)?)?;
-                let more = wrong.count() - usize::from(site.is_member(group, index) && is_other(&host.address));
+                let more =
+                    wrong.count() - usize::from(site.is_member(group, index) && is_other(&host.address));
                 Some(format!("`{}` at {}{}", server.name, server.address.value, others(more)))
             })
         }

@@ -101,7 +101,8 @@ impl Ways {
 pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathered<'i>) {
     for (index, host) in site.hosts() {
         for (of, when) in [(&strata.with, ""), (&strata.without, " without the sources outside")] {
-            let Some(reached) = of.get(index).copied().flatten().filter(|reached| reached.stratum == NEVER) else {
+            let Some(reached) = of.get(index).copied().flatten().filter(|reached| reached.stratum == NEVER)
+            else {
                 continue;
             };
             let place = host.time.upstreams.first().map_or_else(|| host.place.clone(), |up| at(up, host));
