@@ -75,24 +75,22 @@ pub(super) fn is_everybody(subnet: Subnet) -> bool {
     networks(subnet).iter().any(is_internet)
 }
 
-/// Servers with the same lines give the same answers.
-struct Class<'i> {
-    lines: Lines<'i>,
-    first: &'i Host,
-}
-
 /// Servers by their lines.
 #[derive(Default)]
 struct Classes<'i> {
-    classes: Vec<Class<'i>>,
-    known: HashMap<ClassKey<'i>, usize>,
+    /// Servers with the same lines, wherever they are written, give the same answers.
+    classes: Vec<Lines<'i>>,
+    known: HashMap<ClassKey, usize>,
+    /// By server that turned somebody away: its own lines.
+    own: HashMap<usize, Lines<'i>>,
     /// By host: its class.
     of_host: HashMap<usize, usize>,
     /// By group: what it takes to ask all of its servers.
     of_group: HashMap<usize, Rc<[Asked]>>,
 }
 
-type ClassKey<'i> = (Vec<(IpNet, Option<&'i Place>)>, Vec<(IpNet, Option<&'i Place>)>, Option<usize>);
+/// Allowed, denied, and the host itself where extra lines say more.
+type ClassKey = (Vec<IpNet>, Vec<IpNet>, Option<usize>);
 
 /// Servers of one class and one family in a group.
 #[derive(Clone, Copy)]
@@ -109,15 +107,13 @@ impl<'i> Classes<'i> {
         if let Some(&class) = self.of_host.get(&index) {
             return class;
         }
-        let list = |networks: &'i [Sourced<IpNet>]| {
-            networks.iter().map(|network| (network.value, network.place.as_ref())).collect::<Vec<_>>()
-        };
+        let list = |networks: &[Sourced<IpNet>]| networks.iter().map(|network| network.value).collect();
         // Extra access lines are rare: whoever has them is a class of its own.
         let own = site.extra.get(&index).is_some_and(|extra| !extra.access.is_empty()).then_some(index);
         let next = self.classes.len();
         let class = *self.known.entry((list(&host.time.allow), list(&host.time.deny), own)).or_insert(next);
         if class == next {
-            self.classes.push(Class { lines: Lines::new(site, index, host), first: host });
+            self.classes.push(Lines::new(site, index, host));
         }
         self.of_host.insert(index, class);
         class
@@ -171,20 +167,22 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                     continue;
                 };
                 let Some(class) = classes.classes.get(asked.class) else { continue };
-                let (false, reason) = class.lines.verdict(address) else { continue };
-                let Some(server) = site.host(server) else { continue };
-                let finding = refused(host, server, reason, class.first);
+                let (false, _) = class.verdict(address) else { continue };
+                let Some(named) = site.host(server) else { continue };
+                let own = classes.own.entry(server).or_insert_with(|| Lines::new(site, server, named));
+                let (_, reason) = own.verdict(address);
+                let finding = refused(host, named, reason);
                 findings.add(host, finding.together(at(upstream, host)));
             }
         }
     }
 }
 
-/// A server that turns a client away; `declared` is the first with these lines.
-fn refused(client: &Host, server: &Host, reason: Option<&Place>, declared: &Host) -> Finding {
+/// A server that turns a client away.
+fn refused(client: &Host, server: &Host, reason: Option<&Place>) -> Finding {
     let (second, label) = match reason {
         Some(deny) => (deny, "denied here"),
-        None => match declared.time.allow.first().and_then(|allow| allow.place.as_ref()) {
+        None => match server.time.allow.first().and_then(|allow| allow.place.as_ref()) {
             Some(allow) => (allow, "not among these"),
             None => (&server.place, "this server allows nobody"),
         },

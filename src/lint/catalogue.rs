@@ -230,7 +230,7 @@ rules! {
         what "a `time.bound` above what is asked for"
         why "`timefleet audit` calls a clock good as long as its error bound is below `time.bound`: a wider one proves nothing."
         cure "lower `time.bound`"
-        example "time: { bound: 1 }"
+        example "time: { bound: 5 }"
         number "largest" 1.0 Smaller "largest `time.bound`, seconds";
     DAEMON_AS_ROOT = "daemon-as-root" Error Asked
         what "a time daemon that runs as root"

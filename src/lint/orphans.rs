@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::catalogue::{LOCAL_BEYOND_MAXDISTANCE, ORPHAN_MISMATCH, ORPHANS_APART};
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
-use super::site::{LOCAL_DISTANCE, Leads, Site, at, orphan};
+use super::site::{LOCAL_DISTANCE, Leads, Site, Some2, at, orphan};
 use super::sources::max_distance;
 use crate::inventory::{Host, Place};
 
@@ -95,7 +95,20 @@ impl Meshes {
 }
 
 /// What hosts with the same upstreams poll of one mesh.
-type Polled = HashMap<Vec<Node>, Rc<HashSet<usize>>>;
+type Known = HashMap<Vec<Node>, Rc<Polled>>;
+
+/// Members of a mesh that are polled, and those that are not.
+struct Polled {
+    yes: HashSet<usize>,
+    no: Some2,
+}
+
+impl Polled {
+    /// How many are polled besides the host itself.
+    fn others(&self, host: usize) -> usize {
+        self.yes.len() - usize::from(self.yes.contains(&host))
+    }
+}
 
 /// A host or a group.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,21 +146,20 @@ fn strata<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
 }
 
 fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
-    let mut known = Polled::new();
-    let polled: Vec<(usize, Rc<HashSet<usize>>)> = mesh
+    let mut known = Known::new();
+    let polled: Vec<(usize, Rc<Polled>)> = mesh
         .iter()
         .filter_map(|&host| Some((host, polled(site, mesh, site.host(host)?, &mut known))))
         .collect();
-    let others = |of: &HashSet<usize>, host: usize| of.len() - usize::from(of.contains(&host));
     let apart =
-        polled.iter().all(|(host, of)| others(of, *host) == 0) && mesh.iter().all(|&host| site.is_fed(host));
+        polled.iter().all(|(host, of)| of.others(*host) == 0) && mesh.iter().all(|&host| site.is_fed(host));
     for (index, of) in &polled {
-        if others(of, *index) == mesh.len() - 1 {
+        if of.others(*index) == mesh.len() - 1 {
             continue;
         }
         let Some(host) = site.host(*index) else { continue };
-        let missing = mesh.iter().find(|&member| member != index && !of.contains(member));
-        let Some(missing) = missing.and_then(|&missing| site.host(missing)) else { continue };
+        let missing = of.no.first_but(*index).and_then(|missing| site.host(missing));
+        let Some(missing) = missing else { continue };
         let (rule, after) = if apart {
             (&ORPHANS_APART, " is an orphan that polls no other orphan beside it")
         } else {
@@ -161,7 +173,7 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
 }
 
 /// The members of a mesh that a host polls, itself included where its group is.
-fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Polled) -> Rc<HashSet<usize>> {
+fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Known) -> Rc<Polled> {
     let nodes: Vec<Node> = host
         .time
         .upstreams
@@ -176,14 +188,16 @@ fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Polled) -> R
         return Rc::clone(polled);
     }
     let is_mate = |host: &usize| mesh.binary_search(host).is_ok();
-    let mut polled = HashSet::new();
+    let mut yes = HashSet::new();
     for node in &nodes {
         match node {
-            Node::Host(server) => polled.extend(Some(*server).filter(is_mate)),
-            Node::Group(group) => polled.extend(site.members(*group).iter().copied().filter(is_mate)),
+            Node::Host(server) => yes.extend(Some(*server).filter(is_mate)),
+            Node::Group(group) => yes.extend(site.members(*group).iter().copied().filter(is_mate)),
         }
     }
-    let polled = Rc::new(polled);
+    let mut no = Some2::default();
+    mesh.iter().filter(|member| !yes.contains(member)).for_each(|&member| no.push(member));
+    let polled = Rc::new(Polled { yes, no });
     known.insert(nodes, Rc::clone(&polled));
     polled
 }

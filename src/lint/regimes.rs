@@ -5,6 +5,7 @@ use super::catalogue::{
     MAXPOLL_NOT_WRITTEN, NO_CLOCK_LOG, POLL_TOO_SLOW, PORT_ON_CLIENT,
 };
 use super::gathered::{Finding, Gathered};
+use super::place_or_host;
 use super::rule::Rule;
 use super::site::{Leads, Site, at};
 use crate::inventory::host::{DaemonKind, Role, Service};
@@ -44,8 +45,10 @@ fn add<'i>(
     place: Option<&Place>,
     after: String,
 ) {
-    let place = place.unwrap_or(&host.place).clone();
-    findings.add(host, Finding::new(rule, place, "host ", after, rule.cure));
+    let finding = Finding::new(rule, place.unwrap_or(&host.place).clone(), "host ", after, rule.cure);
+    // What nobody wrote is the same for all that became what they are by the same line.
+    let together = place.cloned().unwrap_or_else(|| place_or_host(&host.role, host));
+    findings.add(host, finding.together(together));
 }
 
 fn host_itself<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {

@@ -31,7 +31,8 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
                 false => " is followed by no host of the inventory",
             };
             let place = host.place.clone();
-            findings.add(host, Finding::new(&UNUSED_SERVER, place, "server ", after, UNUSED_SERVER.cure));
+            let finding = Finding::new(&UNUSED_SERVER, place, "server ", after, UNUSED_SERVER.cure);
+            findings.add(host, finding.together(place_or_host(&host.role, host)));
         }
     }
 }

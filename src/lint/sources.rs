@@ -88,7 +88,9 @@ fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &
             "give it `time: { upstreams: [{ group: GROUP }] }`",
         ),
     };
-    findings.add(host, finding);
+    // Hosts that have nothing from the same line have one mistake in common.
+    let together = host.time.upstreams.first().map(|upstream| at(upstream, host));
+    findings.add(host, finding.together(together.unwrap_or_else(|| place_or_host(&host.role, host))));
 }
 
 /// Addresses of the family that a host does not use.
