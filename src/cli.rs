@@ -83,7 +83,7 @@ pub(crate) enum Command {
     ///
     /// Prints every problem as `file:line:column` with the line itself and what to do about it.
     #[command(
-        after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors, or a file cannot be read"
+        after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors (denied warnings are errors), or a file cannot be read"
     )]
     Validate(ValidateArgs),
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::catalogue::RULES;
-use super::profile::{CARRIED, Profile, carried, read};
+use super::profile::{CARRIED, Profile};
 use super::rule::{Parameter, Rule, Scope};
 
 fn scope(rule: &Rule) -> String {
@@ -46,7 +46,8 @@ pub(crate) fn all() -> String {
     for rule in RULES {
         let off = if rule.scope == Scope::Asked { " (off)" } else { "" };
         let severity = format!("{}{off}", rule.severity.word());
-        text += &format!("{:width$}  {severity:11}  {}\n", rule.name, rule.what);
+        let what = lines(rule.what, width + 15);
+        text += &format!("{:width$}  {severity:11}  {what}\n", rule.name);
     }
     text += "\nProfiles: ";
     text += &CARRIED.iter().map(|(name, _)| format!("profile:{name}")).collect::<Vec<_>>().join(", ");
@@ -126,7 +127,9 @@ pub(crate) fn page() -> String {
     text += "\n# Profiles\n\nA profile is a YAML file that selects and tunes rules, each with the words of the regime. \
         `--profile` takes the names below or\nthe path of a file of your own; several add up, the stricter one wins.\n";
     for (name, _) in CARRIED {
-        let Some(Ok(profile)) = carried(name).map(|file| read(&file)) else { continue };
+        let Some(Ok(profile)) = super::profile::carried(name).map(|file| super::profile::read(&file)) else {
+            continue;
+        };
         let _ = write!(text, "\n## {}\n\n{}.", profile.name, profile.title);
         if let Some(about) = &profile.about {
             let _ = write!(text, " {about}");

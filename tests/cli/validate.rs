@@ -170,7 +170,11 @@ example that it finds:
     let output = validate(directory.path(), &["--explain", "all"]);
     assert_eq!(output.status.code(), Some(0));
     let all = text(&output.stdout);
-    assert!(all.starts_with("no-hosts                       error        an inventory without"), "{all}");
+    assert!(
+        all.starts_with("no-hosts                      error        an inventory without a single host\n"),
+        "{all}"
+    );
+    assert!(all.lines().rev().skip(1).all(|line| line.chars().count() <= 80), "{all}");
     assert!(all.ends_with(
         "\n\nProfiles: profile:cis, profile:finra-4590, profile:pci-dss-4, profile:rts-25, profile:stig-rhel9\n"
     ));
