@@ -85,7 +85,7 @@ pub(crate) enum Command {
     /// Prints every problem as `file:line:column` with the line itself and what to do about it, all of all files in the
     /// order of the files; or as one document for programs, see docs/findings.md.
     #[command(
-        after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors, or a file cannot be read"
+        after_help = "Exit codes:\n  0  no errors (there may be warnings)\n  2  errors (denied warnings are errors), or a file cannot be read"
     )]
     Validate(ValidateArgs),
 
@@ -174,7 +174,7 @@ pub(crate) enum Output {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ValidateArgs {
     /// Inventory files, each checked on its own (`-`: standard input)
-    #[arg(value_name = "INVENTORY", required = true)]
+    #[arg(value_name = "INVENTORY", required_unless_present = "explain")]
     pub(crate) inventories: Vec<PathBuf>,
 
     /// Check the files as one inventory, as the other commands read them
@@ -184,6 +184,18 @@ pub(crate) struct ValidateArgs {
     /// How to print what was found: for people on standard error, everything else on standard output
     #[arg(long, visible_alias = "format", value_enum, default_value_t = FindingsOutput::Human)]
     pub(crate) output: FindingsOutput,
+
+    /// Findings of this rule are errors, also of one that is off; `warnings`: all warnings are
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) deny: Vec<String>,
+
+    /// Hold it against a compliance profile: cis, finra-4590, pci-dss-4, rts-25, stig-rhel9, or a file of your own
+    #[arg(long, value_name = "NAME|FILE", value_delimiter = ',')]
+    pub(crate) profile: Vec<String>,
+
+    /// Say what a rule finds, why, and what to do; `profile:NAME`: what a profile asks for; `all`: list the rules
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["inventories", "together", "deny", "profile"])]
+    pub(crate) explain: Option<String>,
 }
 
 /// How to print what was found.

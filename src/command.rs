@@ -48,6 +48,27 @@ pub(crate) enum CommandError {
     /// A host's files could not be written.
     #[error("{0}")]
     Write(RenderError),
+    /// `--explain` names nothing.
+    #[error("there is no rule `{name}`{}; there are:\n\n{list}", .help.as_ref().map(|help| format!("; {help}")).unwrap_or_default())]
+    NoSuchRule {
+        /// As typed.
+        name: String,
+        /// The rule whose name looks most like it.
+        help: Option<String>,
+        /// All of them.
+        list: String,
+    },
+    /// `--profile` names nothing.
+    #[error("there is no profile `{name}`{}", .help.as_ref().map(|help| format!("; {help}")).unwrap_or_default())]
+    NoSuchProfile {
+        /// As typed.
+        name: String,
+        /// The profiles that are there.
+        help: Option<String>,
+    },
+    /// `--deny` names nothing.
+    #[error(transparent)]
+    UnknownRule(#[from] lint::UnknownRule),
     /// There is no such host.
     #[error("there is no host `{name}` in the inventory{}", .similar.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     NoSuchHost {
@@ -97,6 +118,9 @@ impl CommandError {
             | Self::Import(_)
             | Self::MoreHostsThanFiles { .. }
             | Self::NoSuchHost { .. }
+            | Self::NoSuchRule { .. }
+            | Self::NoSuchProfile { .. }
+            | Self::UnknownRule(_)
             | Self::Agents(_) => 2,
             Self::Write(_)
             | Self::Lab(_)
@@ -114,19 +138,13 @@ fn lines(errors: &[RenderError]) -> String {
 
 /// Reads inventories and checks them, as one. Problems are printed on standard error; errors among them are the end.
 fn checked(paths: &[PathBuf]) -> Result<Inventory, CommandError> {
-    checked_with_warnings(paths).map(|(inventory, _)| inventory)
-}
-
-/// The same, with the number of warnings that were printed.
-fn checked_with_warnings(paths: &[PathBuf]) -> Result<(Inventory, usize), CommandError> {
     let files = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let names = files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
     let checked = lint::check(files, home().as_deref());
     // Whoever closed standard error does not want to know; the exit code says it all the same.
     let _ = checked.print(&mut anstream::stderr().lock());
     let (errors, warnings) = (checked.errors(), checked.warnings());
-    let inventory = checked.inventory.ok_or(CommandError::Input { errors, warnings, files: names })?;
-    Ok((inventory, warnings))
+    checked.inventory.ok_or(CommandError::Input { errors, warnings, files: names })
 }
 
 fn read(path: &Path) -> Result<InputFile, CommandError> {

@@ -52,7 +52,10 @@ fn write(imported: &Imported, output: Option<&PathBuf>) -> Result<u8, CommandErr
     let name = output.map_or_else(|| "the inventory".to_owned(), |path| path.display().to_string());
     let file = InputFile { name: name.clone(), text: imported.text.clone() };
     let checked = lint::check(vec![file], super::home().as_deref());
-    let _ = checked.print(&mut anstream::stderr().lock());
+    // What could be better is for `validate` to say; what does not validate is for the import to answer for.
+    if checked.errors() > 0 {
+        let _ = checked.print(&mut anstream::stderr().lock());
+    }
     let (errors, warnings) = (checked.errors(), checked.warnings());
     let inventory = checked.inventory.ok_or(CommandError::Input { errors, warnings, files: name })?;
     super::wishes(&inventory).map(|_| 0)

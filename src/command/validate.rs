@@ -1,22 +1,28 @@
 //! `validate`: everything that can be said of inventories without touching a host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use crate::cli::{FindingsOutput, ValidateArgs};
 use crate::findings::{Collector, Fleet};
-use crate::inventory::Inventory;
-use crate::lint::{self, Checked};
+use crate::inventory::{self, Inventory, suggestion};
+use crate::lint::catalogue::RULES;
+use crate::lint::profile::{self, CARRIED, Profile};
+use crate::lint::{self, Allowed, Checked, Policy, explain, rule};
 use crate::report::quantity::{count, errors_and_warnings};
 
 /// `timefleet validate`
 pub(crate) fn run(args: &ValidateArgs) -> Result<u8, CommandError> {
+    if let Some(subject) = &args.explain {
+        return super::print(&explained(subject)?).map(|()| 0);
+    }
+    let policy = policy(args)?;
     let whole = [args.inventories.as_slice()];
     let each: Vec<&[PathBuf]> = args.inventories.chunks(1).collect();
     let sets = if args.together { whole.as_slice() } else { each.as_slice() };
     match args.output {
-        FindingsOutput::Human => for_people(sets),
-        output => for_programs(sets, output),
+        FindingsOutput::Human => for_people(sets, &policy),
+        output => for_programs(sets, output, &policy),
     }
 }
 
@@ -30,12 +36,12 @@ struct Examined {
 }
 
 /// Checks files as one inventory, rendering included: what the agent's own parser would refuse is found here.
-fn examine(paths: &[PathBuf]) -> Examined {
+fn examine(paths: &[PathBuf], policy: &Policy) -> Examined {
     let names = paths.iter().map(|path| path.display().to_string()).collect();
     match paths.iter().map(|path| super::read(path)).collect::<Result<Vec<_>, _>>() {
         Err(failure) => Examined { names, checked: None, failure: Some(failure) },
         Ok(files) => {
-            let checked = lint::check(files, super::home().as_deref());
+            let checked = lint::check_with(files, super::home().as_deref(), policy);
             let failure = checked.inventory.as_ref().and_then(|inventory| super::wishes(inventory).err());
             Examined { names, checked: Some(checked), failure }
         }
@@ -51,12 +57,12 @@ impl Examined {
 }
 
 /// Findings on standard error as they come, a line for each good inventory on standard output, the sum at the end.
-fn for_people(sets: &[&[PathBuf]]) -> Result<u8, CommandError> {
+fn for_people(sets: &[&[PathBuf]], policy: &Policy) -> Result<u8, CommandError> {
     let (mut errors, mut warnings) = (0, 0);
     let mut bad = Vec::new();
     let mut only_failure = None;
     for paths in sets {
-        let examined = examine(paths);
+        let examined = examine(paths, policy);
         if let Some(checked) = &examined.checked {
             // Whoever closed standard error does not want to know; the exit code says it all the same.
             let _ = checked.print(&mut anstream::stderr().lock());
@@ -72,9 +78,12 @@ fn for_people(sets: &[&[PathBuf]]) -> Result<u8, CommandError> {
             Some(failure) if sets.len() == 1 => only_failure = Some(failure),
             Some(failure) => super::complain(&failure),
             None => {
-                if let Some(inventory) = examined.checked.and_then(|checked| checked.inventory) {
-                    super::print(&format!("{names}: {}\n", good(&inventory, more_warnings)))?;
-                }
+                let Some(Checked { inventory: Some(inventory), allowed: known, .. }) = examined.checked
+                else {
+                    continue;
+                };
+                let known: String = known.iter().map(allowed).collect();
+                super::print(&format!("{names}: {}\n{known}", good(&inventory, more_warnings)))?;
             }
         }
     }
@@ -88,11 +97,11 @@ fn for_people(sets: &[&[PathBuf]]) -> Result<u8, CommandError> {
 }
 
 /// One document on standard output, whatever was found.
-fn for_programs(sets: &[&[PathBuf]], output: FindingsOutput) -> Result<u8, CommandError> {
+fn for_programs(sets: &[&[PathBuf]], output: FindingsOutput, policy: &Policy) -> Result<u8, CommandError> {
     let directory = std::env::current_dir().unwrap_or_default();
     let mut collector = Collector::new(&directory);
     for paths in sets {
-        let Examined { names, checked, failure } = examine(paths);
+        let Examined { names, checked, failure } = examine(paths, policy);
         let failures: Vec<String> = failure.iter().map(ToString::to_string).collect();
         let problems = checked.as_ref().map_or(&[][..], |checked| &checked.problems);
         let fleet = checked.as_ref().and_then(|checked| checked.inventory.as_ref()).map(|inventory| Fleet {
@@ -119,4 +128,58 @@ fn good(inventory: &Inventory, warnings: usize) -> String {
     let groups = count(inventory.groups.len(), "group");
     let verdict = if warnings == 0 { "no problems".to_owned() } else { errors_and_warnings(0, warnings) };
     format!("fleet {}, {hosts} in {groups}, {verdict}", inventory.fleet.value)
+}
+
+/// A finding that the inventory allows, and why.
+fn allowed(allowed: &Allowed) -> String {
+    let Allowed { problem, reason, place } = allowed;
+    let rule = problem.rule.unwrap_or_default();
+    let at = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    format!("  {}: allowed[{rule}]: {}\n    {at}because {reason}\n", problem.place, problem.message)
+}
+
+fn policy(args: &ValidateArgs) -> Result<Policy, CommandError> {
+    let mut policy = Policy::default();
+    for name in &args.profile {
+        policy.add(&profile(name)?);
+    }
+    for name in &args.deny {
+        policy.deny(name)?;
+    }
+    Ok(policy)
+}
+
+/// A profile that is carried along, or else a file.
+fn profile(name: &str) -> Result<Profile, CommandError> {
+    let path = Path::new(name);
+    let file = match profile::carried(name) {
+        Some(file) => file,
+        None if !path.exists() && !name.contains(['/', '.']) => {
+            let help = suggestion(name, CARRIED.iter().map(|(name, _)| *name));
+            return Err(CommandError::NoSuchProfile { name: name.to_owned(), help });
+        }
+        None => super::read(path)?,
+    };
+    profile::read(&file).map_err(|problems| {
+        // Whoever closed standard error does not want to know; the exit code says it all the same.
+        let files = [file];
+        let _ = inventory::problem::print(&problems, &files, &mut anstream::stderr().lock());
+        let [file] = files;
+        CommandError::Input { errors: problems.len(), warnings: 0, files: file.name }
+    })
+}
+
+fn explained(subject: &str) -> Result<String, CommandError> {
+    if subject == "all" {
+        return Ok(explain::all());
+    }
+    if let Some(name) = subject.strip_prefix("profile:") {
+        return Ok(explain::profile(&profile(name)?));
+    }
+    if let Some(rule) = rule::by_name(subject) {
+        return Ok(explain::rule(rule));
+    }
+    let names = RULES.iter().map(|rule| rule.name);
+    let near = suggestion(subject, names).filter(|help| help.starts_with("did"));
+    Err(CommandError::NoSuchRule { name: subject.to_owned(), help: near, list: explain::all() })
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Finding, Findings, LANGUAGE, Spot, path};
 use crate::inventory::Severity;
-use crate::lint::{self, Rule};
+use crate::lint;
+use crate::lint::rule::Rule;
 
 /// The whole log: one run.
 pub(super) fn log(findings: &Findings) -> Value {

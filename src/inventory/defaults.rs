@@ -70,7 +70,7 @@ pub(super) fn time(settings: &Settings, role: Role) -> Time {
     }
 }
 
-fn list<T: Clone>(written: &Option<Sourced<Vec<Sourced<T>>>>) -> Vec<Sourced<T>> {
+pub(super) fn list<T: Clone>(written: &Option<Sourced<Vec<Sourced<T>>>>) -> Vec<Sourced<T>> {
     written.as_ref().map(|list| list.value.clone()).unwrap_or_default()
 }
 

@@ -77,6 +77,17 @@ pub(crate) struct Host {
     pub(crate) take_over: Sourced<bool>,
     /// What its clock should follow and whom it serves.
     pub(crate) time: Time,
+    /// Rules that may find something here, each at the place of its name.
+    pub(crate) allow_rules: Vec<Sourced<AllowedRule>>,
+}
+
+/// A rule whose findings are known and fine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AllowedRule {
+    /// Name of the rule, as written.
+    pub(crate) rule: String,
+    /// Why it is fine, in the inventory's words.
+    pub(crate) reason: String,
 }
 
 /// What a host is for.

@@ -2,7 +2,9 @@
 
 use ipnet::IpNet;
 
-use super::host::{DaemonKind, Options, Platform, Role, Service, Sourced, Upstream, UpstreamFrom};
+use super::host::{
+    AllowedRule, DaemonKind, Options, Platform, Role, Service, Sourced, Upstream, UpstreamFrom,
+};
 use super::network::{self, NetworkError};
 use super::node::{Kind, Node};
 use super::options;
@@ -11,7 +13,8 @@ use super::reader::{Field, Reader};
 use super::settings::Settings;
 
 /// What every layer may say.
-pub(super) const LAYER: [&str; 5] = ["role", "ssh", "agent", "take_over", "time"];
+pub(super) const LAYER: [&str; 6] = ["role", "ssh", "agent", "take_over", "time", "allow_rules"];
+pub(super) const ALLOWED_RULE: [&str; 2] = ["rule", "reason"];
 pub(super) const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
 pub(super) const AGENT: [&str; 2] = ["service", "home"];
 pub(super) const TIME: [&str; 19] = [
@@ -63,6 +66,7 @@ impl<'a> Reader<'_, 'a> {
                 self.role_misread |= settings.role.is_none();
             }
             "take_over" => settings.take_over = self.bool(field),
+            "allow_rules" => settings.allow_rules = self.items(field, Self::allowed_rule),
             "ssh" => {
                 for inner in self.inner(field, "ssh.", &SSH) {
                     self.ssh_key(inner, settings);
@@ -202,6 +206,30 @@ impl<'a> Reader<'_, 'a> {
         !matches!(field.value.kind, Kind::Map(_))
     }
 
+    /// Whether there is such a rule is for those to say who know the rules.
+    fn allowed_rule(&mut self, field: Field<'_, 'a>) -> Option<Sourced<AllowedRule>> {
+        let place = self.place(field.value, field.key);
+        let (mut rule, mut reason) = (None, None);
+        let before = self.problems.len();
+        for inner in self.fields("an allowed rule", "allow_rules.", &ALLOWED_RULE, field.value, place.clone())
+        {
+            match inner.name {
+                "rule" => rule = self.text(inner),
+                _ => reason = self.text(inner),
+            }
+        }
+        if self.problems.len() > before {
+            return None;
+        }
+        let (Some(rule), Some(reason)) = (rule, reason) else {
+            let problem = Problem::error(place, "a rule is allowed by its name and with a reason")
+                .help("write `{ rule: NAME, reason: \"why it is fine here\" }`");
+            self.problems.push(problem);
+            return None;
+        };
+        Some(Sourced { value: AllowedRule { rule: rule.value, reason: reason.value }, place: rule.place })
+    }
+
     fn extra_line(&mut self, field: Field<'_, 'a>) -> Option<Sourced<String>> {
         self.text(field)
     }
@@ -217,7 +245,9 @@ impl<'a> Reader<'_, 'a> {
                 return None;
             }
         };
-        let (message, help) = match network::parse(text) {
+        let read = network::parse(text);
+        let is_name = matches!(read, Err(NetworkError::Name));
+        let (message, help) = match read {
             Ok(network) => {
                 return Some(Sourced::written(network, self.place(field.value, field.key)));
             }
@@ -238,6 +268,9 @@ impl<'a> Reader<'_, 'a> {
             ),
         };
         self.complain(field, message, Some(help));
+        if is_name && let Some(problem) = self.problems.last_mut() {
+            problem.rule = Some("hostname-in-allow");
+        }
         None
     }
 
@@ -322,7 +355,9 @@ impl<'a> Reader<'_, 'a> {
         let (shortest, longest) = (upstream.minpoll.unwrap_or(6), upstream.maxpoll.unwrap_or(10));
         if upstream.minpoll.is_some() && upstream.maxpoll.is_some() && shortest > longest {
             let message = format!("`minpoll` {shortest} is above `maxpoll` {longest}");
-            self.problems.push(Problem::error(place, message));
+            let mut problem = Problem::error(place, message).help("write the smaller one as `minpoll`");
+            problem.rule = Some("poll-order");
+            self.problems.push(problem);
             return None;
         }
         if upstream.options.maxsources.is_some() && !matches!(from, UpstreamFrom::Pool(_)) {

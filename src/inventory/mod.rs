@@ -11,6 +11,7 @@ mod network;
 mod node;
 mod options;
 pub(crate) mod problem;
+pub(crate) mod profile;
 mod range;
 mod reader;
 mod resolve;
@@ -26,6 +27,7 @@ pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use host::{Host, Place, Sourced};
 pub(crate) use problem::{Problem, Severity};
 pub(crate) use reader::is_host_name;
+pub(crate) use reader::suggestion;
 pub(crate) use source::InputFile;
 
 use reader::Reader;

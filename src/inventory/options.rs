@@ -76,11 +76,13 @@ mod tests {
             ),
         ] {
             let said = problems(&format!("upstreams: [{{ server: s, {options} }}]"));
-            assert_eq!(said, [format!("f.yaml:6:{column}: error: {message}")]);
+            assert_eq!(said, [format!("f.yaml:6:{column}: error[value-out-of-range]: {message}")]);
         }
         assert_eq!(
             problems("upstreams: [{ pool: s, maxsources: 17 }]"),
-            ["f.yaml:6:42: error: `time.upstreams.maxsources` must be a whole number from 1 to 16, not `17`"]
+            [
+                "f.yaml:6:42: error[value-out-of-range]: `time.upstreams.maxsources` must be a whole number from 1 to 16, not `17`"
+            ]
         );
         assert_eq!(
             problems("upstreams: [{ server: s, xleave: yes }]"),
@@ -114,7 +116,7 @@ mod tests {
         assert_eq!(
             problems("local: { waitsynced: -1 }"),
             [
-                "f.yaml:6:28: error: `time.local.waitsynced` must be a number of seconds from 0 to 1000000000, not `-1`"
+                "f.yaml:6:28: error[value-out-of-range]: `time.local.waitsynced` must be a number of seconds from 0 to 1000000000, not `-1`"
             ]
         );
         for path in ["keys", "/etc/", "'/etc/my keys'"] {

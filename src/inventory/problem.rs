@@ -46,13 +46,24 @@ pub(crate) struct Problem {
     pub(crate) reason: Option<&'static str>,
     /// What to do about it, one line.
     pub(crate) help: Option<String>,
+    /// Who else wants it so, one line each: the texts of compliance profiles.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Problem {
     /// An error of the inventory language.
     pub(crate) fn error(place: Place, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { severity: Severity::Error, rule: None, place, second: None, message, reason: None, help: None }
+        Self {
+            severity: Severity::Error,
+            rule: None,
+            place,
+            second: None,
+            message,
+            reason: None,
+            help: None,
+            notes: Vec::new(),
+        }
     }
 
     /// With advice.
@@ -81,12 +92,20 @@ impl Problem {
     }
 }
 
-/// Puts problems into the order of the files and of the lines; what is said twice of one place is said once.
-pub(crate) fn in_order(problems: &mut Vec<Problem>, files: &[InputFile]) {
+/// Puts whatever holds problems into the order of the files and of the lines.
+pub(crate) fn sort_by_place<T>(things: &mut [T], files: &[InputFile], problem: impl Fn(&T) -> &Problem) {
     let rank: HashMap<&str, usize> =
         files.iter().enumerate().map(|(rank, file)| (file.name.as_str(), rank)).collect();
     let of = |place: &Place| (rank.get(&*place.file).copied(), place.line, place.column);
-    problems.sort_by(|a, b| of(&a.place).cmp(&of(&b.place)).then_with(|| a.message.cmp(&b.message)));
+    things.sort_by(|a, b| {
+        let (a, b) = (problem(a), problem(b));
+        of(&a.place).cmp(&of(&b.place)).then_with(|| a.message.cmp(&b.message))
+    });
+}
+
+/// Puts problems into the order of the files and of the lines; what is said twice of one place is said once.
+pub(crate) fn in_order(problems: &mut Vec<Problem>, files: &[InputFile]) {
+    sort_by_place(problems, files, |problem| problem);
     problems.dedup_by(|a, b| a.place == b.place && a.message == b.message);
 }
 
@@ -121,6 +140,9 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         // Why a rule exists is said with its first finding; the tenth time it would only hide what is new.
         if let Some(reason) = problem.reason.filter(|_| explained.insert(problem.rule)) {
             group = group.element(Level::NOTE.message(wrapped(reason)));
+        }
+        for note in &problem.notes {
+            group = group.element(Level::NOTE.message(wrapped(note)));
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(wrapped(help)));

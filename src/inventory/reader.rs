@@ -43,7 +43,7 @@ pub(super) struct Reader<'r, 'a> {
 }
 
 /// `did you mean …`, or else what there is.
-pub(super) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<String> {
+pub(crate) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<String> {
     let near = known
         .clone()
         .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
@@ -276,9 +276,19 @@ impl<'r, 'a> Reader<'r, 'a> {
                     limits.1,
                     but_is(spelling)
                 );
-                self.complain(field, message, None);
+                self.out_of_range(field, message);
                 None
             }
+        }
+    }
+
+    /// A number that is none of those that are taken; what is no number at all is another mistake.
+    fn out_of_range(&mut self, field: Field<'_, 'a>, message: String) {
+        self.complain(field, message, None);
+        if matches!(field.value.kind, Kind::Number)
+            && let Some(problem) = self.problems.last_mut()
+        {
+            problem.rule = Some("value-out-of-range");
         }
     }
 
@@ -297,7 +307,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                     "{field} must be a number of seconds from 0.000001 to 1000000{}",
                     but_is(spelling)
                 );
-                self.complain(field, message, None);
+                self.out_of_range(field, message);
                 None
             }
         }
@@ -320,7 +330,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 let (least, most) = limits;
                 let message =
                     format!("{field} must be a number of seconds from {least} to {most}{}", but_is(spelling));
-                self.complain(field, message, None);
+                self.out_of_range(field, message);
                 None
             }
         }

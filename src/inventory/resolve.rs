@@ -16,9 +16,9 @@ use super::settings::{Conflict, Settings};
 use super::tree::{Listing, Tree};
 use super::{Group, defaults};
 
+const LAYER: [&str; 6] = keys::LAYER;
 /// What a host may say.
-pub(super) const HOST: [&str; 6] =
-    ["address", keys::LAYER[0], keys::LAYER[1], keys::LAYER[2], keys::LAYER[3], keys::LAYER[4]];
+pub(super) const HOST: [&str; 7] = ["address", LAYER[0], LAYER[1], LAYER[2], LAYER[3], LAYER[4], LAYER[5]];
 
 /// A host's name and where it is listed.
 struct Member {
@@ -291,6 +291,7 @@ impl Resolver<'_, '_, '_> {
             agent: defaults::agent(&settings),
             take_over: defaults::or(&settings.take_over, false),
             time: defaults::time(&settings, role.value),
+            allow_rules: defaults::list(&settings.allow_rules),
             role,
         };
         let fleet = self.tree.fleet.as_ref().map_or("", |fleet| fleet.value.as_str());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use timefleet_agent::time::Seconds;
 
-use super::host::{DaemonKind, Place, Role, Service, Sourced, Upstream};
+use super::host::{AllowedRule, DaemonKind, Place, Role, Service, Sourced, Upstream};
 
 /// Values that two unrelated groups may both give as long as they are the same.
 trait Same {
@@ -127,10 +127,11 @@ settings! {
     service: Service = "agent.service",
     home: String = "agent.home",
     take_over: bool = "take_over",
+    allow_rules: Vec<Sourced<AllowedRule>> = "allow_rules",
     upstreams: Vec<Sourced<Upstream>> = "time.upstreams",
     allow: Vec<Sourced<IpNet>> = "time.allow",
     deny: Vec<Sourced<IpNet>> = "time.deny",
-    // `local: false` takes away what an outer layer gave; its three keys are laid over each other one by one.
+    // `local: false` takes away what an outer layer gave; its keys are laid over each other one by one.
     local: bool = "time.local",
     local_stratum: u8 = "time.local.stratum",
     local_orphan: bool = "time.local.orphan",

@@ -49,7 +49,7 @@ fn the_issues_inventory_is_resolved_layer_by_layer() {
     assert_eq!((*web.time.port, *web.time.cmdport), (0, 323));
     let db = inventory.host("db1").unwrap();
     assert_eq!(db.time.maxdistance.as_ref().unwrap().0, 3.0);
-    assert_eq!(db.time.maxdistance.as_ref().unwrap().place.as_ref().unwrap().to_string(), "fleet.yaml:26:76");
+    assert_eq!(db.time.maxdistance.as_ref().unwrap().place.as_ref().unwrap().to_string(), "fleet.yaml:31:76");
     assert_eq!(**db.ssh.port.as_ref().unwrap(), 2222);
     assert!(*db.time.ipv4_only);
     let server = inventory.host("ntp-a").unwrap();
@@ -233,7 +233,7 @@ fn an_upstream_names_exactly_one_thing() {
             "6:70: there is no group `f` | did you mean `g`?",
             "6:75: an upstream must hold `key: value` lines",
             "6:96: `time.upstreams.server` must be a host name or an address, not `a b`",
-            "6:105: `minpoll` 9 is above `maxpoll` 6",
+            "6:105: `minpoll` 9 is above `maxpoll` 6 | write the smaller one as `minpoll`",
             "6:165: `time.upstreams.platform` must be `windows` or `other`, not `win`",
         ]
     );

@@ -12,8 +12,9 @@ use super::reader::{Field, Reader};
 use super::settings::{Conflict, Layers, Settings};
 
 pub(super) const FILE: [&str; 3] = ["fleet", "defaults", "groups"];
-pub(super) const GROUP: [&str; 7] =
-    [keys::LAYER[0], keys::LAYER[1], keys::LAYER[2], keys::LAYER[3], keys::LAYER[4], "hosts", "children"];
+const LAYER: [&str; 6] = keys::LAYER;
+pub(super) const GROUP: [&str; 8] =
+    [LAYER[0], LAYER[1], LAYER[2], LAYER[3], LAYER[4], LAYER[5], "hosts", "children"];
 
 /// A group and its own settings.
 pub(super) struct GroupLayer {

@@ -1,19 +1,41 @@
 //! `contradicting-extra`: raw lines are read by the agent's own parser before a host ever sees them.
 
-use super::Finding;
-use super::rule::CONTRADICTING_EXTRA;
-use crate::inventory::Inventory;
+use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+
+use super::catalogue::{CONTRADICTING_EXTRA, KEY_WITHOUT_KEYFILE, OPEN_COMMAND_PORT};
+use super::gathered::{Finding, Gathered};
+use super::site::Site;
+use crate::inventory::Host;
 use crate::render::{RenderError, render};
 
 /// Renders every host that has extra lines: only the whole configuration shows what such a line does to it.
-pub(super) fn check(inventory: &Inventory, findings: &mut Vec<Finding>) {
-    for host in inventory.hosts.iter().filter(|host| !host.time.extra.is_empty()) {
-        if let Err(RenderError::Extra { place, message, .. }) = render(inventory, host) {
-            let help = "extra lines are for what has no key of its own, in the words of chrony.conf(5)";
-            let known = |finding: &Finding| finding.place == place && finding.message == message;
-            if !findings.iter().rev().take(1).any(known) {
-                findings.push(Finding::new(&CONTRADICTING_EXTRA, place, message, help));
-            }
+pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
+    let with_extra: Vec<&Host> =
+        site.inventory.hosts.iter().filter(|host| !host.time.extra.is_empty()).collect();
+    let refused: Vec<_> = with_extra
+        .par_iter()
+        .filter_map(|host| match render(site.inventory, host) {
+            Err(RenderError::Extra { place, message, .. }) => Some((place, message)),
+            _ => None,
+        })
+        .collect();
+    for (place, message) in refused {
+        let help = "extra lines are for what has no key of its own, in the words of chrony.conf(5)";
+        findings.add_whole(&[], Finding::new(&CONTRADICTING_EXTRA, place, message, "", help));
+    }
+    for (index, host) in site.hosts() {
+        let Some(extra) = site.extra.get(&index) else { continue };
+        if let (Some(place), true, true) =
+            (extra.commands_for_all, extra.commands_outside, *host.time.cmdport != 0)
+        {
+            let after = " lets everybody ask its monitoring port";
+            let help = OPEN_COMMAND_PORT.cure;
+            findings.add(host, Finding::new(&OPEN_COMMAND_PORT, place.clone(), "host ", after, help));
+        }
+        if let (Some(place), false) = (extra.keyed, extra.key_file) {
+            let after = " has a source with a key, and no `keyfile`";
+            let help = KEY_WITHOUT_KEYFILE.cure;
+            findings.add(host, Finding::new(&KEY_WITHOUT_KEYFILE, place.clone(), "host ", after, help));
         }
     }
 }

@@ -1,62 +1,41 @@
 //! [`Inventory`] to findings: what would fail at three in the morning, told before a host is touched.
 //!
-//! Every rule has a name, a place, a reason and a cure. A finding that many hosts share is told once.
+//! Every rule has a name, a place, a reason and a cure (`catalogue`). A finding that many hosts share is told once. What
+//! the inventory allows (`allow_rules`) is put aside with its reason; profiles and `--deny` make the `Policy`.
 
 mod access;
+pub(crate) mod catalogue;
+pub(crate) mod explain;
 mod extra;
+mod extra_lines;
+mod gathered;
 mod hosts;
-mod rule;
+mod orphans;
+mod policy;
+pub(crate) mod profile;
+mod public;
+mod redundancy;
+mod regimes;
+pub(crate) mod rule;
+mod servers;
+mod site;
 mod sources;
+mod strata;
 mod topology;
 
 use std::io::{self, Write};
 use std::path::Path;
 
-pub(crate) use access::Rules as Access;
-pub(crate) use rule::{RULES, Rule};
+pub(crate) use access::Access;
+pub(crate) use catalogue::RULES;
+pub(crate) use policy::{Policy, UnknownRule};
+
+use gathered::Gathered;
+use site::Site;
+use strata::Strata;
 pub(crate) use topology::components;
 
 use crate::inventory::{self, Host, InputFile, Inventory, Place, Problem, Severity, Sourced};
-
-/// Something a rule found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
-    /// Which rule.
-    pub(crate) rule: &'static Rule,
-    /// Where.
-    pub(crate) place: Place,
-    /// The other place that has a part in it, and what is there.
-    pub(crate) second_place: Option<(Place, String)>,
-    /// What is wrong, one line.
-    pub(crate) message: String,
-    /// What to do about it, one line.
-    pub(crate) help: String,
-}
-
-impl Finding {
-    fn new(rule: &'static Rule, place: Place, message: String, help: impl Into<String>) -> Self {
-        Self { rule, place, second_place: None, message, help: help.into() }
-    }
-
-    fn and(mut self, place: Option<&Place>, label: impl Into<String>) -> Self {
-        self.second_place = place.cloned().map(|place| (place, label.into()));
-        self
-    }
-}
-
-impl From<Finding> for Problem {
-    fn from(finding: Finding) -> Self {
-        Self {
-            severity: finding.rule.severity,
-            rule: Some(finding.rule.name),
-            place: finding.place,
-            second: finding.second_place,
-            message: finding.message,
-            reason: Some(finding.rule.reason),
-            help: Some(finding.help),
-        }
-    }
-}
 
 /// Everything that can be said of inventories without touching a host.
 #[derive(Debug)]
@@ -67,7 +46,20 @@ pub(crate) struct Checked {
     pub(crate) refused: Option<Inventory>,
     /// Errors and warnings, in the order of the files.
     pub(crate) problems: Vec<Problem>,
+    /// Findings that the inventory allows, in the order of the files.
+    pub(crate) allowed: Vec<Allowed>,
     files: Vec<InputFile>,
+}
+
+/// A finding that the inventory allows.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowed {
+    /// What would have been told.
+    pub(crate) problem: Problem,
+    /// Why it is fine, in the inventory's words.
+    pub(crate) reason: String,
+    /// Where that is written.
+    pub(crate) place: Option<Place>,
 }
 
 impl Checked {
@@ -91,29 +83,52 @@ impl Checked {
     }
 }
 
-/// Loads the files (see [`inventory::load`]) and holds them against every rule.
+/// Loads the files (see [`inventory::load`]) and holds them against every rule that is always on.
 pub(crate) fn check(files: Vec<InputFile>, home: Option<&Path>) -> Checked {
+    check_with(files, home, &Policy::default())
+}
+
+/// Loads the files and holds them against the rules of a policy.
+pub(crate) fn check_with(files: Vec<InputFile>, home: Option<&Path>, policy: &Policy) -> Checked {
     match inventory::load(&files, home) {
-        Err(problems) => Checked { inventory: None, refused: None, problems, files },
+        Err(mut problems) => {
+            for problem in &mut problems {
+                // Rules that the language itself keeps: their reasons and cures are here, with all the others.
+                if let Some(rule) = problem.rule.and_then(rule::by_name) {
+                    problem.reason = Some(rule.reason);
+                    problem.help.get_or_insert_with(|| rule.cure.to_owned());
+                }
+            }
+            Checked { inventory: None, refused: None, problems, allowed: Vec::new(), files }
+        }
         Ok(inventory) => {
-            let mut problems: Vec<Problem> = lint(&inventory).into_iter().map(Problem::from).collect();
+            let (mut problems, mut allowed) = lint(&inventory, policy);
             inventory::problem::in_order(&mut problems, &files);
+            inventory::problem::sort_by_place(&mut allowed, &files, |allowed| &allowed.problem);
             let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
             let (inventory, refused) = if wrong { (None, Some(inventory)) } else { (Some(inventory), None) };
-            Checked { inventory, refused, problems, files }
+            Checked { inventory, refused, problems, allowed, files }
         }
     }
 }
 
-/// Holds an inventory against every rule.
-pub(crate) fn lint(inventory: &Inventory) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// Holds an inventory against the rules: what is left to tell, and what it allows.
+fn lint(inventory: &Inventory, policy: &Policy) -> (Vec<Problem>, Vec<Allowed>) {
+    let site = Site::new(inventory);
+    let strata = Strata::new(&site);
+    let mut findings = Gathered::new(policy);
     hosts::check(inventory, &mut findings);
-    sources::check(inventory, &mut findings);
-    access::check(inventory, &mut findings);
-    topology::check(inventory, &mut findings);
-    extra::check(inventory, &mut findings);
-    findings
+    sources::check(&site, &mut findings);
+    redundancy::check(&site, &mut findings);
+    access::check(&site, &mut findings);
+    topology::check(&site, &mut findings);
+    orphans::check(&site, &mut findings);
+    servers::check(&site, &strata, &mut findings);
+    strata::check(&site, &strata, &mut findings);
+    public::check(&site, &mut findings);
+    extra::check(&site, &mut findings);
+    regimes::check(&site, &mut findings);
+    findings.finish(inventory)
 }
 
 /// Where a value was written, or else where its host was declared.
@@ -121,17 +136,18 @@ fn place_or_host<T>(value: &Sourced<T>, host: &Host) -> Place {
     value.place.clone().unwrap_or_else(|| host.place.clone())
 }
 
-/// The first of those who share a mistake, and how many more there are.
-fn whom(first: &str, count: usize) -> String {
-    format!("`{first}`{}", others(count))
-}
-
+/// How many more share a mistake.
 fn others(count: usize) -> String {
     match count {
         0 | 1 => String::new(),
         2 => " (and one more host)".to_owned(),
         _ => format!(" (and {} more hosts)", count - 1),
     }
+}
+
+/// A count and its noun: `1 source`, `5 sources`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 #[cfg(test)]

@@ -1,51 +1,72 @@
-//! The rules by name.
+//! What a rule is; the rules themselves are in `catalogue`.
 
 use crate::inventory::Severity;
 
 /// A named check.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Rule {
     /// As people write it.
     pub(crate) name: &'static str,
-    /// How bad a finding is.
+    /// How bad a finding is, unless a profile or `--deny` says otherwise.
     pub(crate) severity: Severity,
+    /// Whether nobody has to ask for it.
+    pub(crate) scope: Scope,
+    /// What it finds, one line.
+    pub(crate) what: &'static str,
     /// Why it matters.
     pub(crate) reason: &'static str,
+    /// What to do about it.
+    pub(crate) cure: &'static str,
+    /// YAML in which it finds something.
+    pub(crate) example: &'static str,
+    /// Numbers that profiles may set.
+    pub(crate) parameters: &'static [Parameter],
 }
 
-macro_rules! rules {
-    ($($rule:ident $name:literal $severity:ident $reason:literal;)*) => {
-        $(pub(super) static $rule: Rule =
-            Rule { name: $name, severity: Severity::$severity, reason: $reason };)*
-
-        /// Every rule.
-        pub(crate) static RULES: &[&Rule] = &[$(&$rule),*];
-    };
+/// When a rule is held against an inventory, and whether it can be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Always; `allow_rules` can allow it.
+    Always,
+    /// Always, and nothing can allow it: there would be nothing to render.
+    Strict,
+    /// Only when a profile or `--deny` asks for it; `allow_rules` can allow it.
+    Asked,
 }
 
-rules! {
-    NO_HOSTS "no-hosts" Error
-        "An inventory that was cut short must not look like a fleet where all is well.";
-    DUPLICATE_ADDRESS "duplicate-address" Error
-        "Two hosts that are one machine write over each other's files, and neither ever finds what it wants.";
-    ISOLATED_WITHOUT_LOCAL "isolated-without-local" Error
-        "A server without a source and without `local` answers as unsynchronised: its clients see stratum 0 and never \
-         follow it.";
-    NO_PATH_TO_TIME "no-path-to-time" Error
-        "A client without an upstream keeps whatever its clock says.";
-    WINDOWS_WITHOUT_MAXDISTANCE "windows-without-maxdistance" Warning
-        "The Windows Time service reports a root dispersion of seconds; sources with a root distance above \
-         maxdistance (3 s unless set) are never selected.";
-    ADDRESS_FAMILY_MISMATCH "address-family-mismatch" Error
-        "A daemon that was told to use one address family cannot reach an address of the other.";
-    LOCAL_ON_CLIENT "local-on-client" Error
-        "A client with `local` believes its own clock when its servers are gone, and says it is synchronised.";
-    CLIENT_NOT_ALLOWED "client-not-allowed" Error
-        "A server answers only addresses that its allow and deny lines admit; the most specific line wins.";
-    UPSTREAM_NOT_SERVING "upstream-not-serving" Error
-        "A client serves no time (`port 0`), so nobody can follow it.";
-    SYNC_LOOP "sync-loop" Error
-        "Servers that only follow each other, none with a source outside or a local clock, never agree on a time.";
-    CONTRADICTING_EXTRA "contradicting-extra" Error
-        "An extra line that the agent cannot read, or that overrides a key of the inventory.";
+/// A number that a profile may set.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Parameter {
+    /// As profiles write it.
+    pub(crate) name: &'static str,
+    /// Without a profile.
+    pub(crate) default: f64,
+    /// What it limits, with its unit.
+    pub(crate) what: &'static str,
+    /// Which of two profiles' numbers is the stricter one.
+    pub(crate) stricter: Stricter,
+}
+
+/// Which of two numbers asks for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stricter {
+    /// The smaller one.
+    Smaller,
+    /// The larger one.
+    Larger,
+}
+
+impl Stricter {
+    /// The stricter of two.
+    pub(crate) fn of(self, one: f64, other: f64) -> f64 {
+        match self {
+            Self::Smaller => one.min(other),
+            Self::Larger => one.max(other),
+        }
+    }
+}
+
+/// The rule of that name.
+pub(crate) fn by_name(name: &str) -> Option<&'static Rule> {
+    super::catalogue::RULES.iter().copied().find(|rule| rule.name == name)
 }

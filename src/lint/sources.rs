@@ -1,145 +1,179 @@
 //! Rules about one host and what it follows.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use timefleet_agent::time::Seconds;
 
-use super::rule::{
-    ADDRESS_FAMILY_MISMATCH, ISOLATED_WITHOUT_LOCAL, LOCAL_ON_CLIENT, NO_PATH_TO_TIME, UPSTREAM_NOT_SERVING,
-    WINDOWS_WITHOUT_MAXDISTANCE,
+use super::catalogue::{
+    ADDRESS_FAMILY_MISMATCH, FOLLOWS_ITSELF, ISOLATED_WITHOUT_LOCAL, LOCAL_ON_CLIENT, NO_PATH_TO_TIME,
+    STEP_ANYTIME, UPSTREAM_NOT_SERVING, WINDOWS_WITHOUT_MAXDISTANCE,
 };
-use super::{Finding, place_or_host, whom};
-use crate::inventory::host::{Platform, Role, Upstream, UpstreamFrom};
-use crate::inventory::{Host, Inventory, MAX_DISTANCE, Place, Sourced};
+use super::gathered::{Finding, Gathered};
+use super::site::{Leads, Site, Some2, at};
+use super::{others, place_or_host};
+use crate::inventory::host::{Platform, Role, Upstream};
+use crate::inventory::{Host, MAX_DISTANCE, Sourced};
 
 /// What a Windows server's root distance stays below in practice: its root dispersion grows to several seconds.
 const WINDOWS_DISTANCE: Seconds = Seconds(16.0);
 
-/// Hosts with the same mistake from the same line.
-#[derive(Default)]
-struct Shared {
-    by_place: HashMap<(Place, String), (String, usize)>,
-    order: Vec<(Place, String)>,
-}
-
-impl Shared {
-    fn add(&mut self, place: Place, about: &str, host: &Host) {
-        let key = (place, about.to_owned());
-        let entry = self.by_place.entry(key.clone()).or_insert_with(|| {
-            self.order.push(key);
-            (host.name.clone(), 0)
-        });
-        entry.1 += 1;
-    }
-
-    fn each(self) -> impl Iterator<Item = (Place, String, String)> {
-        let Self { mut by_place, order } = self;
-        order.into_iter().filter_map(move |key| {
-            let (first, count) = by_place.remove(&key)?;
-            Some((key.0, key.1, whom(&first, count)))
-        })
-    }
-}
-
-pub(super) fn check(inventory: &Inventory, findings: &mut Vec<Finding>) {
-    let (mut local, mut windows, mut family) = (Shared::default(), Shared::default(), Shared::default());
-    let mut silent = HashSet::new();
-    for host in &inventory.hosts {
-        without_source(inventory, host, findings);
-        if let (Role::Client, Some(given)) = (*host.role, &host.time.local) {
-            local.add(place_or_host(given, host), "", host);
-        }
-        for upstream in &host.time.upstreams {
-            if upstream.platform == Some(Platform::Windows)
-                && host.time.maxdistance.as_ref().map_or(MAX_DISTANCE, |distance| distance.value)
-                    < WINDOWS_DISTANCE
-            {
-                windows.add(place_or_host(upstream, host), "", host);
+pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
+    let mut silent = vec![false; site.inventory.groups.len()];
+    for (index, host) in site.hosts() {
+        without_source(site, index, host, findings);
+        own_clock(host, findings);
+        for (upstream, leads) in site.upstreams(host) {
+            if upstream.platform == Some(Platform::Windows) && max_distance(host) < WINDOWS_DISTANCE {
+                let help =
+                    "set `maxdistance: 16.0` on the host: Windows reports a root dispersion of seconds";
+                let after = " would never select this Windows server";
+                let place = at(upstream, host);
+                findings.add(host, Finding::new(&WINDOWS_WITHOUT_MAXDISTANCE, place, "host ", after, help));
             }
-            reachable(inventory, host, upstream, &mut family, &mut silent, findings);
+            family(site, index, host, (upstream, leads), findings);
+            serving(site, index, host, (upstream, leads), &mut silent, findings);
         }
     }
-    findings.extend(local.each().map(|(place, _, whom)| {
-        let message = format!("client {whom} has a `local` clock");
-        Finding::new(&LOCAL_ON_CLIENT, place, message, "take `local` away, or give the host `role: server`")
-    }));
-    findings.extend(windows.each().map(|(place, _, whom)| {
-        let message = format!("host {whom} would never select this Windows server");
-        let help = "set `maxdistance: 16.0` on the host: Windows reports a root dispersion of seconds";
-        Finding::new(&WINDOWS_WITHOUT_MAXDISTANCE, place, message, help)
-    }));
-    findings.extend(family.each().map(|(place, about, whom)| {
-        let help = "take `ipv4_only` or `ipv6_only` away, or name an address of the other family";
-        Finding::new(&ADDRESS_FAMILY_MISMATCH, place, format!("host {whom} {about}"), help)
-    }));
+}
+
+/// The root distance above which a host rejects a source.
+pub(super) fn max_distance(host: &Host) -> Seconds {
+    host.time.maxdistance.as_ref().map_or(MAX_DISTANCE, |distance| distance.value)
+}
+
+fn own_clock<'i>(host: &'i Host, findings: &mut Gathered<'i>) {
+    if let (Role::Client, Some(given)) = (*host.role, &host.time.local) {
+        let help = "take `local` away, or give the host `role: server`";
+        let place = place_or_host(given, host);
+        findings.add(host, Finding::new(&LOCAL_ON_CLIENT, place, "client ", " has a `local` clock", help));
+    }
+    if let Some(step) = &host.time.makestep
+        && step.limit < 0
+        && *host.time.control_clock
+    {
+        let place = place_or_host(step, host);
+        let after = " may step its clock at any time";
+        findings.add(host, Finding::new(&STEP_ANYTIME, place, "host ", after, STEP_ANYTIME.cure));
+    }
 }
 
 /// Whether anybody is there to follow: a group that holds nobody but the host itself is nobody.
-fn follows_somebody(inventory: &Inventory, host: &Host) -> bool {
-    host.time.upstreams.iter().any(|upstream| match &upstream.from {
-        UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => true,
-        UpstreamFrom::Group(group) => inventory.upstream_hosts(host, group).next().is_some(),
-    })
+fn follows_somebody(site: &Site<'_>, index: usize, host: &Host) -> bool {
+    let somebody = |leads| match leads {
+        Leads::Outside(..) => true,
+        Leads::Host(server) => server != index,
+        Leads::Group(group) => site.members(group).iter().any(|&member| member != index),
+    };
+    host.time.upstreams.iter().filter_map(|upstream| site.leads(&upstream.value)).any(somebody)
 }
 
-fn without_source(inventory: &Inventory, host: &Host, findings: &mut Vec<Finding>) {
-    if host.time.local.is_some() || follows_somebody(inventory, host) {
+fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
+    if host.time.local.is_some() || site.is_fed(index) || follows_somebody(site, index, host) {
         return;
     }
-    let name = &host.name;
+    let place = host.place.clone();
     let finding = match *host.role {
         Role::Server => Finding::new(
             &ISOLATED_WITHOUT_LOCAL,
-            host.place.clone(),
-            format!("server `{name}` has no source and no `local` clock: its clients will see stratum 0"),
+            place,
+            "server ",
+            " has no source and no `local` clock: its clients will see stratum 0",
             "give it upstreams, or `local: { stratum: 10, orphan: true, distance: 0.1 }`",
         ),
         Role::Client => Finding::new(
             &NO_PATH_TO_TIME,
-            host.place.clone(),
-            format!("client `{name}` follows nobody"),
+            place,
+            "client ",
+            " follows nobody",
             "give it `time: { upstreams: [{ group: GROUP }] }`",
         ),
     };
-    findings.push(finding);
+    // Hosts that have nothing from the same line have one mistake in common.
+    let together = host.time.upstreams.first().map(|upstream| at(upstream, host));
+    findings.add(host, finding.together(together.unwrap_or_else(|| place_or_host(&host.role, host))));
 }
 
-/// Address families, and servers that serve.
-fn reachable<'i>(
-    inventory: &'i Inventory,
+/// Addresses of the family that a host does not use.
+fn family<'i>(
+    site: &Site<'i>,
+    index: usize,
     host: &'i Host,
-    upstream: &'i Sourced<Upstream>,
-    family: &mut Shared,
-    silent: &mut HashSet<(&'i str, &'i str)>,
-    findings: &mut Vec<Finding>,
+    (upstream, leads): (&'i Sourced<Upstream>, Leads<'i>),
+    findings: &mut Gathered<'i>,
 ) {
-    let mut literal = |address: &str, whose: &str| {
-        let wrong = match address.split('%').next().unwrap_or_default().parse::<IpAddr>() {
-            Ok(IpAddr::V6(_)) if *host.time.ipv4_only => "uses IPv4 only",
-            Ok(IpAddr::V4(_)) if *host.time.ipv6_only => "uses IPv6 only",
-            _ => return,
-        };
-        let about = format!("{wrong} and cannot reach {whose}{address}");
-        family.add(place_or_host(upstream, host), &about, host);
+    let (uses, four) = match (*host.time.ipv4_only, *host.time.ipv6_only) {
+        (true, _) => ("IPv4", true),
+        (false, true) => ("IPv6", false),
+        (false, false) => return,
     };
-    match &upstream.from {
-        UpstreamFrom::Server(name) | UpstreamFrom::Pool(name) => literal(name, ""),
-        UpstreamFrom::Group(group) => {
-            for server in inventory.upstream_hosts(host, group) {
-                if *host.time.ipv4_only || *host.time.ipv6_only {
-                    literal(&server.address, &format!("`{}` at ", server.name));
-                }
-                if *server.time.port == 0 && silent.insert((group, &server.name)) {
-                    let message =
-                        format!("`{}` of group `{group}` is a client: it serves no time", server.name);
-                    let help = "name a group of servers, or give that host `role: server`";
-                    findings.push(
-                        Finding::new(&UPSTREAM_NOT_SERVING, place_or_host(upstream, host), message, help)
-                            .and(server.role.place.as_ref(), "its role"),
-                    );
-                }
-            }
+    let is_other = |address: &str| {
+        let address = address.split('%').next().unwrap_or_default().parse::<IpAddr>();
+        address.is_ok_and(|address| address.is_ipv4() != four)
+    };
+    let unreachable = match leads {
+        Leads::Outside(name, _) => is_other(name).then(|| name.to_owned()),
+        Leads::Host(server) => {
+            let server = site.host(server).filter(|server| is_other(&server.address));
+            server.map(|server| format!("`{}` at {}", server.name, server.address.value))
         }
+        Leads::Group(group) => {
+            let made_of = site.made_of.get(group);
+            made_of.and_then(|made_of| {
+                let wrong = if four { &made_of.six } else { &made_of.four };
+                let server = site.host(wrong.first_but(index)?)?;
+                let more =
+                    wrong.count() - usize::from(site.is_member(group, index) && is_other(&host.address));
+                Some(format!("`{}` at {}{}", server.name, server.address.value, others(more)))
+            })
+        }
+    };
+    if let Some(whom) = unreachable {
+        let after = format!(" uses {uses} only and cannot reach {whom}");
+        let help = ADDRESS_FAMILY_MISMATCH.cure;
+        let place = at(upstream, host);
+        findings.add(host, Finding::new(&ADDRESS_FAMILY_MISMATCH, place, "host ", after, help));
     }
+}
+
+/// Servers that serve, and that are somebody else. A group with clients in it is told once, whoever names it.
+fn serving<'i>(
+    site: &Site<'i>,
+    index: usize,
+    host: &'i Host,
+    (upstream, leads): (&'i Sourced<Upstream>, Leads<'i>),
+    told: &mut [bool],
+    findings: &mut Gathered<'i>,
+) {
+    let mut one = Some2::default();
+    let (silent, of) = match leads {
+        Leads::Outside(..) => return,
+        Leads::Host(server) if server == index => {
+            let place = at(upstream, host);
+            let after = " names itself as an upstream";
+            findings.add(host, Finding::new(&FOLLOWS_ITSELF, place, "host ", after, FOLLOWS_ITSELF.cure));
+            return;
+        }
+        Leads::Host(server) => {
+            if site.host(server).is_some_and(|server| *server.time.port == 0) {
+                one.push(server);
+            }
+            (&one, String::new())
+        }
+        Leads::Group(group) => {
+            let (Some(made_of), Some(told)) = (site.made_of.get(group), told.get_mut(group)) else { return };
+            if made_of.silent.first_but(index).is_none() || std::mem::replace(told, true) {
+                return;
+            }
+            let name = site.inventory.groups.get(group).map_or("", |group| group.name.as_str());
+            (&made_of.silent, format!(" of group `{name}`"))
+        }
+    };
+    let Some(server) = silent.first_but(index).and_then(|server| site.host(server)) else { return };
+    let message = match silent.count() {
+        1 => format!("`{}`{of} is a client: it serves no time", server.name),
+        count => format!("`{}`{}{of} are clients: they serve no time", server.name, others(count)),
+    };
+    let place = at(upstream, host);
+    let finding = Finding::new(&UPSTREAM_NOT_SERVING, place, message, "", UPSTREAM_NOT_SERVING.cure);
+    findings.add_whole(&[host], finding.and(server.role.place.as_ref(), "its role"));
 }

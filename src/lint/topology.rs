@@ -3,12 +3,11 @@
 //! A group is a node of its own between those who name it and those who are in it: a hundred thousand clients of ten
 //! servers are a hundred thousand edges, not a million.
 
-use std::collections::HashMap;
-
-use super::rule::SYNC_LOOP;
-use super::{Finding, place_or_host};
-use crate::inventory::host::UpstreamFrom;
-use crate::inventory::{Host, Inventory};
+use super::catalogue::SYNC_LOOP;
+use super::gathered::{Finding, Gathered};
+use super::place_or_host;
+use super::site::{Leads, Site};
+use crate::inventory::Host;
 
 /// Strongly connected components of a graph given as the neighbours of each node; a component comes after all others
 /// that it can reach.
@@ -22,23 +21,19 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(inventory: &Inventory) -> Self {
-        let hosts = inventory.hosts.len();
-        let node_of_group: HashMap<&str, usize> = inventory
-            .groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| (group.name.as_str(), hosts + index))
-            .collect();
-        let of_host = |host: &Host| {
-            let groups = host.time.upstreams.iter().filter_map(|upstream| match &upstream.from {
-                UpstreamFrom::Group(group) => node_of_group.get(group.as_str()).copied(),
-                UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => None,
+    fn new(site: &Site<'_>) -> Self {
+        let hosts = site.inventory.hosts.len();
+        let of_host = |(index, host)| {
+            let leads = site.upstreams(host).filter_map(|(_, leads)| match leads {
+                Leads::Group(group) => Some(hosts + group),
+                // Who names his own address has a rule of his own.
+                Leads::Host(server) => Some(server).filter(|&server| server != index),
+                Leads::Outside(..) => None,
             });
-            groups.collect()
+            leads.collect()
         };
-        let mut edges: Vec<Vec<usize>> = inventory.hosts.iter().map(of_host).collect();
-        edges.extend(inventory.groups.iter().map(|group| group.members.clone()));
+        let mut edges: Vec<Vec<usize>> = site.hosts().map(of_host).collect();
+        edges.extend(site.inventory.groups.iter().map(|group| group.members.clone()));
         Self { edges }
     }
 
@@ -139,27 +134,27 @@ fn set<T>(list: &mut [T], index: usize, value: T) {
     }
 }
 
-pub(super) fn check(inventory: &Inventory, findings: &mut Vec<Finding>) {
-    let graph = Graph::new(inventory);
+pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
+    let graph = Graph::new(site);
     for component in graph.components() {
-        let ring: Vec<&Host> = component.iter().filter_map(|&node| inventory.hosts.get(node)).collect();
-        if ring.len() > 1 && !is_fed(&graph, &component, &ring) {
-            findings.extend(finding(&ring));
+        let ring: Vec<&Host> = component.iter().filter_map(|&node| site.host(node)).collect();
+        if ring.len() > 1
+            && !is_fed(site, &graph, &component, &ring)
+            && let Some(finding) = finding(&ring)
+        {
+            findings.add_whole(&ring, finding);
         }
     }
 }
 
 /// Whether time comes into a ring: from a source outside, or from a member's own clock.
-fn is_fed(graph: &Graph, component: &[usize], ring: &[&Host]) -> bool {
-    let outside = |host: &&Host| {
-        host.time.upstreams.iter().any(|upstream| !matches!(upstream.from, UpstreamFrom::Group(_)))
-    };
+fn is_fed(site: &Site<'_>, graph: &Graph, component: &[usize], ring: &[&Host]) -> bool {
     let leaves = |&node: &usize| {
         let next = graph.edges.get(node).map_or(&[][..], Vec::as_slice);
         next.iter().any(|next| component.binary_search(next).is_err())
     };
     ring.iter().any(|host| host.time.local.is_some())
-        || ring.iter().any(outside)
+        || component.iter().any(|&node| site.is_fed(node))
         || component.iter().any(leaves)
 }
 
@@ -174,8 +169,7 @@ fn finding(ring: &[&Host]) -> Option<Finding> {
     let message = format!("{}{more} follow only each other", names.join(", "));
     let upstream = first.time.upstreams.first()?;
     let help = "give one of them a source outside, or all of them `local: { stratum: 10, orphan: true }`";
-    let finding = Finding::new(&SYNC_LOOP, place_or_host(upstream, first), message, help);
     let other = second.time.upstreams.first().and_then(|upstream| upstream.place.as_ref());
-    let other = other.filter(|place| **place != finding.place);
+    let finding = Finding::new(&SYNC_LOOP, place_or_host(upstream, first), message, "", help);
     Some(finding.and(other, format!("the upstream of `{}`", second.name)))
 }

@@ -112,6 +112,7 @@ fn chronyd_gets_a_file_and_its_own_directives() {
 
 server 10.20.0.11 iburst
 server 10.20.0.12 iburst
+server 10.20.0.13 iburst
 driftfile /var/lib/chrony/chrony.drift
 makestep 1 3
 rtcsync

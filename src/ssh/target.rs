@@ -228,6 +228,7 @@ mod tests {
             ssh,
             agent: AgentPlacement { service: said(Service::Systemd), home: said("~/timefleet".into()) },
             take_over: said(false),
+            allow_rules: Vec::new(),
             time,
         }
     }

@@ -52,7 +52,9 @@ fn every_case_becomes_its_inventory_and_the_inventory_is_valid() {
         assert_eq!(output.status.code(), Some(0), "{name}");
         let yaml = path.with_extension("yaml");
         let output = timefleet(&cases(), &["validate", yaml.to_str().unwrap()], "");
-        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{name}");
+        // What was a poor idea before is one in the inventory, too: warnings, no errors.
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("error"), "{name}: {}", text(&output.stderr));
         seen.push(name.to_owned());
     }
     assert!(seen.len() >= 6, "{seen:?}");

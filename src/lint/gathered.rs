@@ -1,0 +1,228 @@
+//! Findings as they come in: what many hosts share is told once, and what the inventory allows is put aside.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::catalogue::UNNEEDED_ALLOWANCE;
+use super::policy::Policy;
+use super::rule::{Rule, Scope};
+use super::{Allowed, others};
+use crate::inventory::host::AllowedRule;
+use crate::inventory::{Host, Inventory, Place, Problem, Sourced, suggestion};
+
+/// Something a rule found on one host. The message is `before`, the hosts that share it, `after`.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    rule: &'static Rule,
+    place: Place,
+    second: Option<(Place, Cow<'static, str>)>,
+    /// What findings that are told together have in common, when it is not the place.
+    together: Option<Place>,
+    detail: String,
+    before: Cow<'static, str>,
+    after: Cow<'static, str>,
+    help: Cow<'static, str>,
+}
+
+impl Finding {
+    pub(super) fn new(
+        rule: &'static Rule,
+        place: Place,
+        before: impl Into<Cow<'static, str>>,
+        after: impl Into<Cow<'static, str>>,
+        help: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            rule,
+            place,
+            second: None,
+            together: None,
+            detail: String::new(),
+            before: before.into(),
+            after: after.into(),
+            help: help.into(),
+        }
+    }
+
+    /// What is said of the first host only, behind its name.
+    pub(super) fn detail(mut self, detail: String) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// Told together with others that have the same place, second place and words here, wherever they are themselves.
+    pub(super) fn together(mut self, place: Place) -> Self {
+        self.together = Some(place);
+        self
+    }
+
+    /// The other place that has a part in it, and what is there.
+    pub(super) fn and(mut self, place: Option<&Place>, label: impl Into<Cow<'static, str>>) -> Self {
+        self.second = place.filter(|place| **place != self.place).map(|place| (place.clone(), label.into()));
+        self
+    }
+}
+
+/// What findings have in common that are told once: rule, place, second place, words, allowance.
+type Key = (&'static str, Place, Option<Place>, Cow<'static, str>, Cow<'static, str>, Option<Place>);
+
+struct Shared<'i> {
+    finding: Finding,
+    allowed: Option<&'i Sourced<AllowedRule>>,
+    first: &'i str,
+    count: usize,
+}
+
+/// The findings so far.
+pub(super) struct Gathered<'i> {
+    policy: &'i Policy,
+    shared: Vec<Shared<'i>>,
+    index: HashMap<Key, usize>,
+    problems: Vec<Problem>,
+    needed: HashSet<Place>,
+}
+
+impl<'i> Gathered<'i> {
+    pub(super) fn new(policy: &'i Policy) -> Self {
+        Self {
+            policy,
+            shared: Vec::new(),
+            index: HashMap::new(),
+            problems: Vec::new(),
+            needed: HashSet::new(),
+        }
+    }
+
+    /// Whether anybody wants to know.
+    pub(super) fn wants(&self, rule: &Rule) -> bool {
+        self.policy.severity(rule).is_some()
+    }
+
+    /// A rule's parameter.
+    pub(super) fn number(&self, rule: &Rule, name: &str) -> f64 {
+        self.policy.number(rule, name)
+    }
+
+    /// A finding on one host.
+    pub(super) fn add(&mut self, host: &'i Host, finding: Finding) {
+        if self.wants(finding.rule) {
+            let allowed = allowance(host, finding.rule);
+            self.add_as(&host.name, allowed, finding);
+        }
+    }
+
+    /// A finding on the whole inventory, or one whose hosts are named in its message already: it is allowed where each
+    /// of them allows it.
+    pub(super) fn add_whole(&mut self, hosts: &[&'i Host], finding: Finding) {
+        if !self.wants(finding.rule) {
+            return;
+        }
+        let mut allowed: Option<&'i Sourced<AllowedRule>> = None;
+        let all = !hosts.is_empty()
+            && hosts.iter().all(|host| {
+                let of_host = allowance(host, finding.rule);
+                allowed = allowed.or(of_host);
+                of_host.is_some()
+            });
+        // Who allows it is right to do so, even where others do not.
+        let places = hosts.iter().filter_map(|host| allowance(host, finding.rule)?.place.clone());
+        self.needed.extend(places);
+        self.add_as("", if all { allowed } else { None }, finding);
+    }
+
+    fn add_as(&mut self, name: &'i str, allowed: Option<&'i Sourced<AllowedRule>>, finding: Finding) {
+        let at = allowed.and_then(|allowed| allowed.place.clone());
+        let key = (
+            finding.rule.name,
+            finding.together.as_ref().unwrap_or(&finding.place).clone(),
+            finding.together.as_ref().and(finding.second.as_ref()).map(|(place, _)| place.clone()),
+            finding.before.clone(),
+            finding.after.clone(),
+            at.clone(),
+        );
+        self.needed.extend(at);
+        let next = self.shared.len();
+        let slot = *self.index.entry(key).or_insert(next);
+        match self.shared.get_mut(slot) {
+            Some(same) => same.count += 1,
+            None => self.shared.push(Shared { finding, allowed, first: name, count: 1 }),
+        }
+    }
+
+    /// Allowances that name no rule, or one that cannot be allowed, or that were never needed. Last of all, since only
+    /// then it is known.
+    fn allowances(&mut self, inventory: &'i Inventory) {
+        let mut seen = HashSet::new();
+        for host in &inventory.hosts {
+            for allowed in &host.allow_rules {
+                let Some(place) = &allowed.place else { continue };
+                if !seen.insert(place) {
+                    continue;
+                }
+                let name = &allowed.rule;
+                let Some(rule) = super::rule::by_name(name) else {
+                    let names = super::catalogue::RULES.iter().map(|rule| rule.name);
+                    let near = suggestion(name, names).filter(|help| help.starts_with("did"));
+                    let near = near
+                        .unwrap_or_else(|| "`timefleet validate --explain all` lists the rules".to_owned());
+                    let problem = Problem::error(place.clone(), format!("there is no rule `{name}`"));
+                    self.problems.push(problem.help(near));
+                    continue;
+                };
+                if rule.scope == Scope::Strict {
+                    let message = format!("`{name}` cannot be allowed: nothing sensible could be rendered");
+                    self.problems.push(Problem::error(place.clone(), message).help(rule.cure));
+                } else if self.wants(rule) && !self.needed.contains(place) {
+                    let finding = Finding::new(
+                        &UNNEEDED_ALLOWANCE,
+                        place.clone(),
+                        format!("`{name}` finds nothing here that would need to be allowed"),
+                        "",
+                        "take the line away",
+                    );
+                    self.add_whole(&[], finding);
+                }
+            }
+        }
+    }
+
+    /// What is left, and what is allowed.
+    pub(super) fn finish(mut self, inventory: &'i Inventory) -> (Vec<Problem>, Vec<Allowed>) {
+        self.allowances(inventory);
+        let Self { policy, shared, mut problems, .. } = self;
+        let mut allowed = Vec::new();
+        for one in shared {
+            let Shared { finding, allowed: allowance, first, count } = one;
+            let Finding { rule, place, second, before, after, help, detail, .. } = finding;
+            let whom =
+                if first.is_empty() { String::new() } else { format!("`{first}`{detail}{}", others(count)) };
+            let Some(severity) = policy.severity(rule) else { continue };
+            let problem = Problem {
+                severity,
+                rule: Some(rule.name),
+                place,
+                second: second.map(|(place, label)| (place, label.into_owned())),
+                message: format!("{before}{whom}{after}"),
+                reason: Some(rule.reason),
+                help: Some(help.into_owned()),
+                notes: policy.notes(rule),
+            };
+            match allowance {
+                None => problems.push(problem),
+                Some(allowance) => allowed.push(Allowed {
+                    problem,
+                    reason: allowance.reason.clone(),
+                    place: allowance.place.clone(),
+                }),
+            }
+        }
+        (problems, allowed)
+    }
+}
+
+fn allowance<'i>(host: &'i Host, rule: &Rule) -> Option<&'i Sourced<AllowedRule>> {
+    if rule.scope == Scope::Strict {
+        return None;
+    }
+    host.allow_rules.iter().find(|allowed| allowed.rule == rule.name)
+}

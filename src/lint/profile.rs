@@ -1,0 +1,88 @@
+//! Compliance profiles: data that selects and tunes rules. Those of `profiles/` are carried along; any other is a file.
+
+use super::catalogue::RULES;
+use super::rule::{self, Parameter, Rule};
+use crate::inventory::profile::{self, WrittenTuning};
+use crate::inventory::{InputFile, Problem, Severity, suggestion};
+
+/// The profiles that are carried along, by the names that `--profile` takes.
+pub(crate) const CARRIED: [(&str, &str); 5] = [
+    ("cis", include_str!("../../profiles/cis.yaml")),
+    ("finra-4590", include_str!("../../profiles/finra-4590.yaml")),
+    ("pci-dss-4", include_str!("../../profiles/pci-dss-4.yaml")),
+    ("rts-25", include_str!("../../profiles/rts-25.yaml")),
+    ("stig-rhel9", include_str!("../../profiles/stig-rhel9.yaml")),
+];
+
+/// What one regime asks for.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    /// Its short name.
+    pub(crate) name: String,
+    /// The regime.
+    pub(crate) title: String,
+    /// What to know before it is used.
+    pub(crate) about: Option<String>,
+    /// In the order of its file.
+    pub(crate) rules: Vec<Tuning>,
+}
+
+/// What it makes of one rule.
+#[derive(Debug)]
+pub(crate) struct Tuning {
+    /// Which.
+    pub(crate) rule: &'static Rule,
+    /// `None`: off.
+    pub(crate) severity: Option<Severity>,
+    /// Numbers in place of the rule's own.
+    pub(crate) parameters: Vec<(&'static Parameter, f64)>,
+    /// Who asks for it, and where.
+    pub(crate) reference: String,
+}
+
+/// The text of a profile that is carried along.
+pub(crate) fn carried(name: &str) -> Option<InputFile> {
+    let (_, text) = CARRIED.iter().find(|(known, _)| *known == name)?;
+    Some(InputFile { name: format!("profiles/{name}.yaml"), text: (*text).to_owned() })
+}
+
+/// Reads a profile.
+///
+/// # Errors
+/// All that is wrong with it: unknown keys, rules and numbers, with their places.
+pub(crate) fn read(file: &InputFile) -> Result<Profile, Vec<Problem>> {
+    let written = profile::read(file)?;
+    let mut problems = Vec::new();
+    let rules = written.rules.into_iter().filter_map(|one| tuning(one, &mut problems)).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Profile { name: written.name, title: written.title, about: written.about, rules })
+}
+
+fn tuning(written: WrittenTuning, problems: &mut Vec<Problem>) -> Option<Tuning> {
+    let WrittenTuning { rule: name, severity, numbers, reference } = written;
+    let Some(rule) = rule::by_name(&name) else {
+        let names = RULES.iter().map(|rule| rule.name);
+        let near = suggestion(&name, names).filter(|help| help.starts_with("did"));
+        let help = near.unwrap_or_else(|| "`timefleet validate --explain all` lists the rules".to_owned());
+        problems.extend(
+            name.place.map(|at| Problem::error(at, format!("there is no rule `{}`", name.value)).help(help)),
+        );
+        return None;
+    };
+    let mut parameters = Vec::new();
+    for (number, value) in numbers {
+        match rule.parameters.iter().find(|parameter| parameter.name == number.value) {
+            Some(parameter) => parameters.push((parameter, value)),
+            None => {
+                let known = ["severity", "reference"].into_iter();
+                let known = known.chain(rule.parameters.iter().map(|parameter| parameter.name));
+                let help = suggestion(&number, known.collect::<Vec<_>>().into_iter());
+                let message = format!("unknown key `{}` in rule `{}`", number.value, rule.name);
+                problems.extend(number.place.map(|at| Problem::error(at, message).maybe_help(help)));
+            }
+        }
+    }
+    Some(Tuning { rule, severity, parameters, reference })
+}

@@ -1,0 +1,294 @@
+//! What the rules know of an inventory besides its hosts: who is behind an address, what each group is made of, and whom
+//! time from outside reaches. Every table is made once, in time that grows with the inventory.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use timefleet_agent::time::Seconds;
+
+use super::extra_lines::ExtraLines;
+use crate::inventory::host::{Local, Role, Upstream, UpstreamFrom};
+use crate::inventory::{Host, Inventory, Place, Sourced};
+
+/// chrony.conf(5) `maxsources`.
+pub(super) const POOL_SOURCES: usize = 4;
+
+/// chrony.conf(5) `local distance`.
+pub(super) const LOCAL_DISTANCE: Seconds = Seconds(1.0);
+
+/// Where an upstream leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leads<'i> {
+    /// Out of the inventory, under this name.
+    Outside(&'i str, Kind),
+    /// To one host, named by its address.
+    Host(usize),
+    /// To every host of a group.
+    Group(usize),
+}
+
+/// What is outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One server.
+    Server,
+    /// Several under one name.
+    Pool,
+}
+
+/// An inventory and its tables.
+pub(super) struct Site<'i> {
+    pub(super) inventory: &'i Inventory,
+    /// By host.
+    pub(super) extra: HashMap<usize, ExtraLines<'i>>,
+    /// `None`: several hosts have that address.
+    by_address: HashMap<&'i str, Option<usize>>,
+    groups: HashMap<&'i str, usize>,
+    /// By host: time from outside reaches it, straight or through others.
+    pub(super) reached: Vec<bool>,
+    /// By group: what its members are.
+    pub(super) made_of: Vec<MadeOf>,
+    /// By host: those who follow it or a group of it, and are no part of that group, are there.
+    pub(super) used: Vec<bool>,
+}
+
+/// What the members of a group are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct MadeOf {
+    /// How many.
+    pub(super) members: usize,
+    /// Orphans by their stratum.
+    pub(super) orphans: HashMap<u8, usize>,
+    /// Members that time from outside reaches.
+    pub(super) reached: usize,
+    /// Members with an address of that family, the first two; and how many.
+    pub(super) four: Some2,
+    /// The same for IPv6.
+    pub(super) six: Some2,
+    /// Members that serve nobody.
+    pub(super) silent: Some2,
+    /// The member whose `local` begins at the largest distance.
+    pub(super) latest_local: Option<usize>,
+}
+
+/// The first two of many.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Some2 {
+    first: Option<usize>,
+    second: Option<usize>,
+    count: usize,
+}
+
+impl Some2 {
+    pub(super) fn push(&mut self, host: usize) {
+        match (self.first, self.second) {
+            (None, _) => self.first = Some(host),
+            (Some(_), None) => self.second = Some(host),
+            _ => {}
+        }
+        self.count += 1;
+    }
+
+    /// The first that is not `but`.
+    pub(super) fn first_but(&self, but: usize) -> Option<usize> {
+        [self.first, self.second].into_iter().flatten().find(|&host| host != but)
+    }
+
+    /// How many.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl<'i> Site<'i> {
+    pub(super) fn new(inventory: &'i Inventory) -> Self {
+        let mut by_address: HashMap<&str, Option<usize>> = HashMap::with_capacity(inventory.hosts.len());
+        for (index, host) in inventory.hosts.iter().enumerate() {
+            let shared = |slot: &mut Option<usize>| *slot = slot.filter(|&known| known == index);
+            by_address.entry(&host.address.value).and_modify(shared).or_insert(Some(index));
+            if host.name != host.address.value {
+                by_address.entry(&host.name).or_insert(Some(index));
+            }
+        }
+        let groups =
+            inventory.groups.iter().enumerate().map(|(at, group)| (group.name.as_str(), at)).collect();
+        let with_extra = inventory.hosts.iter().enumerate().filter(|(_, host)| !host.time.extra.is_empty());
+        let extra = with_extra.map(|(index, host)| (index, ExtraLines::of(host))).collect();
+        let mut site = Self {
+            inventory,
+            extra,
+            by_address,
+            groups,
+            reached: Vec::new(),
+            made_of: Vec::new(),
+            used: Vec::new(),
+        };
+        site.reached = site.spread(|site, index| site.is_fed(index));
+        site.made_of = inventory.groups.iter().map(|group| site.make_up(&group.members)).collect();
+        site.used = site.followed();
+        site
+    }
+
+    pub(super) fn host(&self, index: usize) -> Option<&'i Host> {
+        self.inventory.hosts.get(index)
+    }
+
+    pub(super) fn hosts(&self) -> impl Iterator<Item = (usize, &'i Host)> + use<'i> {
+        self.inventory.hosts.iter().enumerate()
+    }
+
+    /// Members of a group, ascending.
+    pub(super) fn members(&self, group: usize) -> &'i [usize] {
+        self.inventory.groups.get(group).map_or(&[], |group| &group.members)
+    }
+
+    pub(super) fn is_member(&self, group: usize, host: usize) -> bool {
+        self.members(group).binary_search(&host).is_ok()
+    }
+
+    pub(super) fn leads(&self, upstream: &'i Upstream) -> Option<Leads<'i>> {
+        match &upstream.from {
+            UpstreamFrom::Group(name) => self.groups.get(name.as_str()).copied().map(Leads::Group),
+            UpstreamFrom::Pool(name) => Some(Leads::Outside(name, Kind::Pool)),
+            UpstreamFrom::Server(name) => Some(match self.by_address.get(name.as_str()).copied().flatten() {
+                Some(host) => Leads::Host(host),
+                None => Leads::Outside(name, Kind::Server),
+            }),
+        }
+    }
+
+    /// Whether a name or an address is that of a host of the inventory.
+    pub(super) fn is_inside(&self, name: &str) -> bool {
+        self.by_address.contains_key(name)
+    }
+
+    /// Where a host's upstreams lead, each with its own words.
+    pub(super) fn upstreams(
+        &self,
+        host: &'i Host,
+    ) -> impl Iterator<Item = (&'i Sourced<Upstream>, Leads<'i>)> {
+        host.time.upstreams.iter().filter_map(|upstream| Some((upstream, self.leads(&upstream.value)?)))
+    }
+
+    /// Whether a host has a source outside the inventory.
+    pub(super) fn is_fed(&self, index: usize) -> bool {
+        let Some(host) = self.host(index) else { return false };
+        let outside = self.upstreams(host).any(|(_, leads)| matches!(leads, Leads::Outside(..)));
+        outside || self.extra.get(&index).is_some_and(ExtraLines::feed)
+    }
+
+    /// The hosts that follow `from`, their followers, and so on, `from` included.
+    fn spread(&self, from: impl Fn(&Self, usize) -> bool) -> Vec<bool> {
+        let count = self.inventory.hosts.len();
+        let followers = self.followers();
+        let mut in_groups: Vec<Vec<usize>> = vec![Vec::new(); count];
+        for (group, listed) in self.inventory.groups.iter().enumerate() {
+            for &member in &listed.members {
+                if let Some(groups) = in_groups.get_mut(member) {
+                    groups.push(count + group);
+                }
+            }
+        }
+        let mut seen = vec![false; followers.len()];
+        let mut waiting: Vec<usize> = (0..count).filter(|&host| from(self, host)).collect();
+        while let Some(node) = waiting.pop() {
+            let Some(slot) = seen.get_mut(node).filter(|slot| !**slot) else { continue };
+            *slot = true;
+            waiting.extend(followers.get(node).into_iter().flatten());
+            waiting.extend(in_groups.get(node).into_iter().flatten());
+        }
+        seen.truncate(count);
+        seen
+    }
+
+    /// By host, then by group: the hosts that name it.
+    pub(super) fn followers(&self) -> Vec<Vec<usize>> {
+        let count = self.inventory.hosts.len();
+        let mut followers: Vec<Vec<usize>> = vec![Vec::new(); count + self.inventory.groups.len()];
+        for (index, host) in self.hosts() {
+            for (_, leads) in self.upstreams(host) {
+                let node = match leads {
+                    Leads::Outside(..) => continue,
+                    Leads::Host(host) => host,
+                    Leads::Group(group) => count + group,
+                };
+                if let Some(list) = followers.get_mut(node) {
+                    list.push(index);
+                }
+            }
+        }
+        followers
+    }
+
+    fn make_up(&self, members: &[usize]) -> MadeOf {
+        let mut made_of = MadeOf { members: members.len(), ..MadeOf::default() };
+        let mut latest = Seconds(0.0);
+        for &member in members {
+            let Some(host) = self.host(member) else { continue };
+            match host.address.parse::<IpAddr>() {
+                Ok(IpAddr::V4(_)) => made_of.four.push(member),
+                Ok(IpAddr::V6(_)) => made_of.six.push(member),
+                Err(_) => {}
+            }
+            if *host.time.port == 0 {
+                made_of.silent.push(member);
+            }
+            if self.reached.get(member) == Some(&true) {
+                made_of.reached += 1;
+            }
+            if let Some(local) = &host.time.local {
+                if local.orphan {
+                    *made_of.orphans.entry(local.stratum).or_default() += 1;
+                }
+                let distance = local.distance.unwrap_or(LOCAL_DISTANCE);
+                if made_of.latest_local.is_none() || distance > latest {
+                    (made_of.latest_local, latest) = (Some(member), distance);
+                }
+            }
+        }
+        made_of
+    }
+
+    /// Whom somebody follows who is not one of the same group.
+    fn followed(&self) -> Vec<bool> {
+        let mut used = vec![false; self.inventory.hosts.len()];
+        let mut named = vec![false; self.inventory.groups.len()];
+        for (index, host) in self.hosts() {
+            for (_, leads) in self.upstreams(host) {
+                match leads {
+                    Leads::Host(server) if server != index => set(&mut used, server),
+                    Leads::Group(group) if !self.is_member(group, index) || *host.role == Role::Client => {
+                        set(&mut named, group);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let extra = self.extra.values().flat_map(|extra| &extra.sources);
+        for source in extra {
+            if let Some(server) = self.by_address.get(source.name.as_str()).copied().flatten() {
+                set(&mut used, server);
+            }
+        }
+        for (group, _) in named.iter().enumerate().filter(|(_, named)| **named) {
+            self.members(group).iter().for_each(|&member| set(&mut used, member));
+        }
+        used
+    }
+}
+
+fn set(flags: &mut [bool], index: usize) {
+    if let Some(flag) = flags.get_mut(index) {
+        *flag = true;
+    }
+}
+
+/// An orphan's words.
+pub(super) fn orphan(host: &Host) -> Option<&Sourced<Local>> {
+    host.time.local.as_ref().filter(|local| local.orphan && *host.role == Role::Server)
+}
+
+/// Where an upstream was written, or else its host.
+pub(super) fn at(upstream: &Sourced<Upstream>, host: &Host) -> Place {
+    super::place_or_host(upstream, host)
+}
