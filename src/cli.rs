@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::inventory::selection::Selection;
+
 macro_rules! exit_codes {
     () => {
         "\
@@ -91,6 +93,10 @@ pub(crate) enum Command {
     #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
     Render(RenderArgs),
 
+    /// List the hosts of an inventory with their roles, addresses and groups
+    #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
+    List(ListArgs),
+
     /// Run the main job on a fleet on this machine: one isolated server, four clients, no root
     ///
     /// Starts an SSH server for each of five hosts on loopback addresses, applies `inventories/lab.yaml` to them as
@@ -117,6 +123,10 @@ pub(crate) struct FleetArgs {
     /// Inventory files, read as one (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
+
+    /// Only these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
 
     /// How to print the report on standard output
     #[arg(long, value_enum, default_value_t = Output::Table)]
@@ -163,9 +173,36 @@ pub(crate) struct RenderArgs {
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
 
-    /// Only this host
-    #[arg(long, value_name = "HOST")]
-    pub(crate) on: Option<String>,
+    /// Only these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
+}
+
+/// What list can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Inventory files and directories, read as one (`-`: standard input)
+    #[arg(value_name = "INVENTORY", required = true)]
+    pub(crate) inventories: Vec<PathBuf>,
+
+    /// Only these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
+
+    /// How to print the hosts on standard output
+    #[arg(long, value_enum, default_value_t = ListOutput::Table)]
+    pub(crate) output: ListOutput,
+}
+
+/// How to print hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListOutput {
+    /// For a person
+    Table,
+    /// For a program; versioned
+    Json,
+    /// One name a line, for a pipe
+    Names,
 }
 
 /// What lab can be told.

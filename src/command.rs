@@ -2,6 +2,7 @@
 
 pub(crate) mod fleet;
 pub(crate) mod lab;
+pub(crate) mod list;
 pub(crate) mod render;
 pub(crate) mod validate;
 
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 use timefleet_agent::host::desired::Desired;
 
 use crate::agents::AgentsError;
-use crate::inventory::{InputFile, Inventory};
+use crate::inventory::selection::SelectionError;
+use crate::inventory::{Host, InputFile, Inventory};
 use crate::lab::LabError;
 use crate::lint;
 use crate::render::RenderError;
@@ -38,14 +40,9 @@ pub(crate) enum CommandError {
     /// Hosts' files could not be made.
     #[error("{}", lines(.0))]
     Render(Vec<RenderError>),
-    /// There is no such host.
-    #[error("there is no host `{name}` in the inventory{}", .similar.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
-    NoSuchHost {
-        /// As typed.
-        name: String,
-        /// The host whose name looks most like it.
-        similar: Option<String>,
-    },
+    /// `--on` means nobody.
+    #[error("--on: {0}")]
+    Selection(#[from] SelectionError),
     /// The directory of agents is not as it should be.
     #[error(transparent)]
     Agents(#[from] AgentsError),
@@ -73,7 +70,7 @@ impl CommandError {
             Self::Read { .. }
             | Self::Input { .. }
             | Self::Render(_)
-            | Self::NoSuchHost { .. }
+            | Self::Selection(_)
             | Self::Agents(_) => 2,
             Self::Lab(_) | Self::Interrupted | Self::Runtime(_) | Self::Output(_) | Self::Json(_) => 1,
         }
@@ -117,11 +114,10 @@ fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
 }
 
-/// What should be true of every host, in the inventory's order: rendered in parallel, every error kept.
-fn wishes(inventory: &Inventory) -> Result<Vec<Desired>, CommandError> {
+/// What should be true of these hosts, in their order: rendered in parallel, every error kept.
+fn wishes(inventory: &Inventory, hosts: &[&Host]) -> Result<Vec<Desired>, CommandError> {
     use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-    let rendered: Vec<_> =
-        inventory.hosts.par_iter().map(|host| crate::render::render(inventory, host)).collect();
+    let rendered: Vec<_> = hosts.par_iter().map(|host| crate::render::render(inventory, host)).collect();
     let mut wishes = Vec::with_capacity(rendered.len());
     let mut errors = Vec::new();
     for one in rendered {
@@ -131,6 +127,14 @@ fn wishes(inventory: &Inventory) -> Result<Vec<Desired>, CommandError> {
         }
     }
     if errors.is_empty() { Ok(wishes) } else { Err(CommandError::Render(errors)) }
+}
+
+/// Whether the files of every host can be made; they are not kept: a large fleet has gigabytes of them.
+fn renders(inventory: &Inventory) -> Result<(), CommandError> {
+    use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+    let failed = inventory.hosts.par_iter().filter_map(|host| crate::render::render(inventory, host).err());
+    let errors: Vec<RenderError> = failed.collect();
+    if errors.is_empty() { Ok(()) } else { Err(CommandError::Render(errors)) }
 }
 
 /// Says on standard error why a command ended.

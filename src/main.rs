@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => command::fleet::audit(args),
         Command::Validate(args) => command::validate::run(args),
         Command::Render(args) => command::render::run(args),
+        Command::List(args) => command::list::run(args),
         Command::Lab(args) => command::lab::run(args),
     };
     ExitCode::from(ended.unwrap_or_else(|error| {

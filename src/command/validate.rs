@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<u8, CommandError> {
 /// Checks files as one inventory, rendering included: what the agent's own parser would refuse is found here.
 fn one(paths: &[PathBuf]) -> Result<(), CommandError> {
     let (inventory, warnings) = super::checked_with_warnings(paths)?;
-    super::wishes(&inventory)?;
+    super::renders(&inventory)?;
     let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     super::print(&format!("{names}: {}\n", good(&inventory, warnings)))
 }

@@ -63,7 +63,7 @@ pub(crate) struct Host {
     /// Where the host was declared.
     pub(crate) place: Place,
     /// Groups it is in, outermost first.
-    pub(crate) groups: Vec<String>,
+    pub(crate) groups: Arc<[String]>,
     /// What it is for.
     pub(crate) role: Sourced<Role>,
     /// Name or address that SSH connects to and that clients poll (default: the host's name).
@@ -85,6 +85,16 @@ pub(crate) enum Role {
     Server,
     /// Only follows.
     Client,
+}
+
+impl Role {
+    /// As an inventory writes it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
 }
 
 /// How to reach a host; `None` = ask the user's own SSH configuration, then OpenSSH's default.

@@ -4,7 +4,6 @@
 //! stops at the first mistake: every room adds its [`Problem`]s to one list.
 
 mod defaults;
-mod extra;
 pub(crate) mod host;
 mod keys;
 mod network;
@@ -13,10 +12,15 @@ pub(crate) mod problem;
 mod range;
 mod reader;
 mod resolve;
+pub(crate) mod selection;
 mod settings;
+mod show;
 pub(crate) mod source;
+mod template;
 mod tree;
+mod vars;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -28,6 +32,7 @@ pub(crate) use source::InputFile;
 use reader::Reader;
 use resolve::Members;
 use source::Source;
+use template::Filler;
 use tree::Tree;
 
 /// A fleet, every host's layers laid over each other.
@@ -55,7 +60,12 @@ pub(crate) struct Group {
 impl Inventory {
     /// The host of that name.
     pub(crate) fn host(&self, name: &str) -> Option<&Host> {
-        self.hosts.get(*self.host_by_name.get(name)?)
+        self.hosts.get(self.index_of(name)?)
+    }
+
+    /// The index into [`Inventory::hosts`] of the host of that name.
+    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
+        self.host_by_name.get(name).copied()
     }
 
     /// The group of that name.
@@ -98,7 +108,12 @@ impl Inventory {
 /// All problems of all files come back together, in the order of the files.
 pub(crate) fn load(files: &[InputFile], home: Option<&Path>) -> Result<Inventory, Vec<Problem>> {
     let sources: Vec<Source<'_>> = files.iter().map(Source::new).collect();
-    let mut readers: Vec<Reader<'_, '_>> = sources.iter().map(|source| Reader::new(source, home)).collect();
+    let filler = RefCell::new(Filler::new());
+    let mut readers: Vec<Reader<'_, '_>> = sources
+        .iter()
+        .enumerate()
+        .map(|(file, source)| Reader::new(source, file, home, &filler))
+        .collect();
     let mut problems = Vec::new();
     let mut roots = Vec::with_capacity(sources.len());
     for (file, source) in sources.iter().enumerate() {
@@ -124,7 +139,7 @@ pub(crate) fn load(files: &[InputFile], home: Option<&Path>) -> Result<Inventory
         problems.push(problem);
     }
     let members = Members::gather(&tree, &mut problems);
-    let hosts = members.resolve(&tree, &mut readers);
+    let (hosts, _) = members.resolve(&tree, &mut readers, None);
     for reader in &mut readers {
         problems.append(&mut reader.problems);
         let named = reader.named_groups.iter();

@@ -18,14 +18,14 @@ use super::problem::Problem;
 use super::source::{Source, number};
 
 /// A node and the bytes of the text that say it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node<'a> {
     start: u32,
     end: u32,
     pub(super) kind: Kind<'a>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     Null,
     Bool(bool),
@@ -36,7 +36,12 @@ pub(super) enum Kind<'a> {
     Map(Vec<(Node<'a>, Node<'a>)>),
 }
 
-impl Node<'_> {
+impl<'a> Node<'a> {
+    /// Something else in the same place.
+    pub(super) fn with(&self, kind: Kind<'a>) -> Self {
+        Self { start: self.start, end: self.end, kind }
+    }
+
     pub(super) fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }

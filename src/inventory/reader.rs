@@ -1,5 +1,7 @@
 //! Reading nodes as what they should be: every mistake becomes a [`Problem`] and the walk goes on.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
@@ -11,7 +13,9 @@ use timefleet_agent::time::Seconds;
 use super::host::{Place, Sourced};
 use super::node::{Kind, Node};
 use super::problem::Problem;
+use super::settings::{Settings, Template};
 use super::source::Source;
+use super::template::{Filler, Spot, Words, is_template};
 
 /// One `key: value` of a mapping.
 #[derive(Clone, Copy)]
@@ -40,16 +44,36 @@ pub(super) struct Reader<'r, 'a> {
     pub(super) named_groups: Vec<(String, Place)>,
     /// A role was given and could not be read: hosts without one are no news then.
     pub(super) role_misread: bool,
+    /// Values that are filled in for each host.
+    pub(super) deferred: Vec<Deferred<'a>>,
+    /// What is read now is filled in already.
+    filled: bool,
+    /// Compiled templates of all files.
+    pub(super) filler: &'r RefCell<Filler>,
+    file: usize,
+}
+
+/// A field with a template somewhere in its value.
+pub(super) struct Deferred<'a> {
+    prefix: &'static str,
+    name: &'static str,
+    key: Node<'a>,
+    value: Node<'a>,
+}
+
+/// The known word that a wrong one looks most like.
+pub(super) fn near<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
+    let near = known
+        .filter(|word| word.len().abs_diff(wrong.len()) <= 1 + word.len().min(wrong.len()) / 4)
+        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
+        .filter(|&(distance, word)| distance <= 1 + word.len().min(wrong.len()) / 4)
+        .min_by_key(|&(distance, _)| distance)?;
+    Some(near.1.to_owned())
 }
 
 /// `did you mean …`, or else what there is.
 pub(super) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<String> {
-    let near = known
-        .clone()
-        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
-        .filter(|&(distance, word)| distance <= 1 + word.len().min(wrong.len()) / 4)
-        .min_by_key(|&(distance, _)| distance);
-    if let Some((_, word)) = near {
+    if let Some(word) = near(wrong, known.clone()) {
         return Some(format!("did you mean `{word}`?"));
     }
     let all: Vec<_> = known.take(40).collect();
@@ -57,8 +81,108 @@ pub(super) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> +
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
-    pub(super) fn new(source: &'r Source<'a>, home: Option<&'r Path>) -> Self {
-        Self { source, home, problems: Vec::new(), named_groups: Vec::new(), role_misread: false }
+    pub(super) fn new(
+        source: &'r Source<'a>,
+        file: usize,
+        home: Option<&'r Path>,
+        filler: &'r RefCell<Filler>,
+    ) -> Self {
+        Self {
+            source,
+            home,
+            problems: Vec::new(),
+            named_groups: Vec::new(),
+            role_misread: false,
+            deferred: Vec::new(),
+            filled: false,
+            filler,
+            file,
+        }
+    }
+
+    /// Puts a field aside until its hosts are known, when there is a template in its value.
+    pub(super) fn defer(&mut self, field: Field<'_, 'a>) -> Option<Template> {
+        if self.filled || !has_template(field.value) {
+            return None;
+        }
+        let key = [field.prefix, field.name].concat();
+        let template = Template {
+            // Only `address` is no setting.
+            key: Settings::KEYS.iter().copied().find(|known| *known == key).unwrap_or(field.name),
+            place: self.place(field.value, field.key),
+            spelling: self.spelling(field.value).into(),
+            file: self.file,
+            index: self.deferred.len(),
+        };
+        self.check_templates(field.value, field.key);
+        let Field { prefix, name, key, value } = field;
+        self.deferred.push(Deferred { prefix, name, key: key.clone(), value: value.clone() });
+        Some(template)
+    }
+
+    /// Says of every template that cannot be read why, before any host asks for it.
+    fn check_templates(&mut self, node: &Node<'a>, key: &Node<'a>) {
+        match &node.kind {
+            Kind::Text(text) if is_template(text) => {
+                let spot = Spot::of(self, node, key, text);
+                if let Err(problem) = self.filler.borrow_mut().check(text, &spot) {
+                    self.problems.push(*problem);
+                }
+            }
+            Kind::List(items) => items.iter().for_each(|item| self.check_templates(item, key)),
+            Kind::Map(entries) => entries.iter().for_each(|(key, value)| self.check_templates(value, key)),
+            _ => {}
+        }
+    }
+
+    /// Reads a field that was put aside, filled in for one host.
+    pub(super) fn read_deferred<T>(
+        &mut self,
+        index: usize,
+        words: &mut Words<'_>,
+        read: impl FnOnce(&mut Self, Field<'_, 'a>) -> Option<T>,
+    ) -> Option<T> {
+        let deferred = self.deferred.get(index)?;
+        let (prefix, name, key) = (deferred.prefix, deferred.name, deferred.key.clone());
+        let mut wrong = Vec::new();
+        let value = self.fill(&deferred.value, &key, words, &mut wrong);
+        if !wrong.is_empty() {
+            self.problems.append(&mut wrong);
+            return None;
+        }
+        self.filled = true;
+        let value = read(self, Field { prefix, name, key: &key, value: &value });
+        self.filled = false;
+        value
+    }
+
+    fn fill(
+        &self,
+        node: &Node<'a>,
+        key: &Node<'a>,
+        words: &mut Words<'_>,
+        wrong: &mut Vec<Problem>,
+    ) -> Node<'a> {
+        match &node.kind {
+            Kind::Text(text) if is_template(text) => {
+                let spot = Spot::of(self, node, key, text);
+                match self.filler.borrow_mut().fill(text, &spot, words) {
+                    Ok(text) => return node.with(Kind::Text(text.into())),
+                    Err(problem) => wrong.push(*problem),
+                }
+                node.clone()
+            }
+            Kind::List(items) => {
+                let items = items.iter().map(|item| self.fill(item, key, words, wrong));
+                node.with(Kind::List(items.collect()))
+            }
+            Kind::Map(entries) => {
+                let entries =
+                    entries.iter().map(|(key, value)| (key.clone(), self.fill(value, key, words, wrong)));
+                node.with(Kind::Map(entries.collect()))
+            }
+            _ => node.clone(),
+        }
     }
 
     /// The place of a node; one that shows no characters (null, an indented block) is at its key.
@@ -73,6 +197,23 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     pub(super) fn spelling(&self, node: &Node<'a>) -> &'a str {
         self.source.slice(node.span())
+    }
+
+    /// How a number or a switch is spelled; one that was filled in has no quotes to say that it is text.
+    fn plain_spelling<'n>(&self, node: &'n Node<'a>) -> Cow<'n, str>
+    where
+        'a: 'n,
+    {
+        match &node.kind {
+            Kind::Text(text) if self.filled && is_template(self.spelling(node)) => Cow::Borrowed(text),
+            _ => Cow::Borrowed(self.spelling(node)),
+        }
+    }
+
+    /// Whether a node can be a number.
+    fn is_number(&self, node: &Node<'a>) -> bool {
+        let filled = || self.filled && is_template(self.spelling(node));
+        matches!(node.kind, Kind::Number) || (matches!(node.kind, Kind::Text(_)) && filled())
     }
 
     pub(super) fn complain(
@@ -247,13 +388,18 @@ impl<'r, 'a> Reader<'r, 'a> {
         if let Kind::Bool(value) = field.value.kind {
             return self.sourced(field, value);
         }
-        let spelling = self.spelling(field.value);
+        let spelling = self.plain_spelling(field.value);
+        match spelling.as_ref() {
+            "true" if self.is_number(field.value) => return self.sourced(field, true),
+            "false" if self.is_number(field.value) => return self.sourced(field, false),
+            _ => {}
+        }
         let help = match spelling.to_ascii_lowercase().as_str() {
             "yes" | "on" | "y" => Some("write `true`".to_owned()),
             "no" | "off" | "n" => Some("write `false`".to_owned()),
             _ => None,
         };
-        self.complain(field, format!("{field} must be `true` or `false`{}", but_is(spelling)), help);
+        self.complain(field, format!("{field} must be `true` or `false`{}", but_is(&spelling)), help);
         None
     }
 
@@ -262,10 +408,9 @@ impl<'r, 'a> Reader<'r, 'a> {
     where
         T: FromStr + PartialOrd + Copy + fmt::Display,
     {
-        let spelling = self.spelling(field.value);
-        let digits = spelling.strip_prefix('-').unwrap_or(spelling);
-        let plain =
-            matches!(field.value.kind, Kind::Number) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let spelling = self.plain_spelling(field.value);
+        let digits = spelling.strip_prefix('-').unwrap_or(&spelling);
+        let plain = self.is_number(field.value) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let value = if plain { spelling.parse::<T>().ok() } else { None };
         match value.filter(|value| limits.0 <= *value && *value <= limits.1) {
             Some(value) => self.sourced(field, value),
@@ -274,7 +419,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                     "{field} must be a whole number from {} to {}{}",
                     limits.0,
                     limits.1,
-                    but_is(spelling)
+                    but_is(&spelling)
                 );
                 self.complain(field, message, None);
                 None
@@ -284,18 +429,15 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Seconds above zero.
     pub(super) fn seconds(&mut self, field: Field<'_, 'a>) -> Option<Sourced<Seconds>> {
-        let spelling = self.spelling(field.value);
-        let value = match field.value.kind {
-            Kind::Number => spelling.parse::<f64>().ok(),
-            _ => None,
-        };
+        let spelling = self.plain_spelling(field.value);
+        let value = if self.is_number(field.value) { spelling.parse::<f64>().ok() } else { None };
         // The limits of the agent's own parser: nothing smaller or larger is meant.
         match value.filter(|value| (1e-6..=1e6).contains(value)) {
             Some(value) => self.sourced(field, Seconds(value)),
             None => {
                 let message = format!(
                     "{field} must be a number of seconds from 0.000001 to 1000000{}",
-                    but_is(spelling)
+                    but_is(&spelling)
                 );
                 self.complain(field, message, None);
                 None
@@ -317,6 +459,15 @@ impl<'r, 'a> Reader<'r, 'a> {
             suggestion(text, words.iter().map(|(word, _)| *word)).filter(|help| help.starts_with("did"));
         self.complain(field, format!("{field} must be {}{}", all.join(" or "), but_is(text)), near);
         None
+    }
+}
+
+fn has_template(node: &Node<'_>) -> bool {
+    match &node.kind {
+        Kind::Text(text) => is_template(text),
+        Kind::List(items) => items.iter().any(has_template),
+        Kind::Map(entries) => entries.iter().any(|(_, value)| has_template(value)),
+        Kind::Null | Kind::Bool(_) | Kind::Number => false,
     }
 }
 

@@ -219,7 +219,7 @@ mod tests {
         Host {
             name: "web1".into(),
             place,
-            groups: vec![],
+            groups: [].into(),
             role: said(Role::Client),
             address: said("192.0.2.7".into()),
             ssh,

@@ -1,0 +1,97 @@
+//! Resolved values as an inventory would write them: what `explain` shows, as JSON and for people.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde_json::{Map, Value, json};
+use timefleet_agent::time::Seconds;
+
+use super::host::{DaemonKind, Platform, Role, Service, Sourced, Upstream, UpstreamFrom};
+
+/// A value in the words of the inventory.
+pub(super) trait Show {
+    fn show(&self) -> Value;
+}
+
+macro_rules! show {
+    ($($type:ty: $value:ident => $shown:expr;)*) => { $(impl Show for $type {
+        fn show(&self) -> Value {
+            let $value = self;
+            $shown
+        }
+    })* };
+}
+
+show! {
+    bool: value => json!(value);
+    u8: value => json!(value);
+    u16: value => json!(value);
+    u32: value => json!(value);
+    i32: value => json!(value);
+    String: value => json!(value);
+    Seconds: value => json!(value.0);
+    PathBuf: value => json!(value.display().to_string());
+    IpNet: value => json!(value.to_string());
+    Role: value => json!(match value { Role::Server => "server", Role::Client => "client" });
+    Service: value => json!(match value { Service::Systemd => "systemd", Service::Process => "process" });
+    DaemonKind: value => json!(match value { DaemonKind::Agent => "agent", DaemonKind::Chronyd => "chronyd" });
+}
+
+impl<T: Show> Show for Vec<Sourced<T>> {
+    fn show(&self) -> Value {
+        self.iter().map(|item| item.value.show()).collect()
+    }
+}
+
+impl Show for Upstream {
+    fn show(&self) -> Value {
+        let mut shown = Map::new();
+        let (kind, name) = match &self.from {
+            UpstreamFrom::Server(name) => ("server", name),
+            UpstreamFrom::Pool(name) => ("pool", name),
+            UpstreamFrom::Group(name) => ("group", name),
+        };
+        shown.insert(kind.to_owned(), json!(name));
+        for (key, given) in [("iburst", self.iburst), ("prefer", self.prefer)] {
+            if given {
+                shown.insert(key.to_owned(), json!(true));
+            }
+        }
+        let numbers = [
+            ("port", self.port.map(i64::from)),
+            ("minpoll", self.minpoll.map(i64::from)),
+            ("maxpoll", self.maxpoll.map(i64::from)),
+        ];
+        for (key, number) in numbers {
+            shown.extend(number.map(|number| (key.to_owned(), json!(number))));
+        }
+        let platform = self.platform.map(|platform| match platform {
+            Platform::Windows => "windows",
+            Platform::Other => "other",
+        });
+        shown.extend(platform.map(|platform| ("platform".to_owned(), json!(platform))));
+        Value::Object(shown)
+    }
+}
+
+/// In one line, as flow YAML: quotes only where a text would be read as something else.
+pub(crate) fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(inside).collect::<Vec<_>>().join(", ")),
+        Value::Object(_) => inside(value),
+        plain => plain.to_string(),
+    }
+}
+
+fn inside(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains([',', '[', ']', '{', '}', '"', '#', ':']) => value.to_string(),
+        Value::Object(entries) => {
+            let entries: Vec<_> =
+                entries.iter().map(|(key, value)| format!("{key}: {}", inside(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        other => flow(other),
+    }
+}
