@@ -97,6 +97,13 @@ pub(crate) enum Command {
     #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
     List(ListArgs),
 
+    /// Say where the values of a host come from, and what each of them shadows
+    ///
+    /// For every key: the value that counts, the layer and the `file:line:column` that give it, and below it the
+    /// values of outer layers that it takes the place of.
+    #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
+    Explain(ExplainArgs),
+
     /// Run the main job on a fleet on this machine: one isolated server, four clients, no root
     ///
     /// Starts an SSH server for each of five hosts on loopback addresses, applies `inventories/lab.yaml` to them as
@@ -120,7 +127,7 @@ pub(crate) struct ApplyArgs {
 /// What every command that talks to hosts can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FleetArgs {
-    /// Inventory files, read as one (`-`: standard input)
+    /// Inventory files and directories, read as one (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
 
@@ -157,7 +164,7 @@ pub(crate) enum Output {
 /// What validate can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// Inventory files, each checked on its own (`-`: standard input)
+    /// Inventory files and directories, each checked on its own (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
 
@@ -169,7 +176,7 @@ pub(crate) struct ValidateArgs {
 /// What render can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RenderArgs {
-    /// Inventory files, read as one (`-`: standard input)
+    /// Inventory files and directories, read as one (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
 
@@ -192,6 +199,24 @@ pub(crate) struct ListArgs {
     /// How to print the hosts on standard output
     #[arg(long, value_enum, default_value_t = ListOutput::Table)]
     pub(crate) output: ListOutput,
+}
+
+/// What explain can be told.
+#[derive(Clone, Debug, Args)]
+#[command(override_usage = "timefleet explain [OPTIONS] <INVENTORY> <HOST> [KEY]
+       timefleet explain [OPTIONS] -i <INVENTORY>... <HOST> [KEY]")]
+pub(crate) struct ExplainArgs {
+    /// An inventory, a host of it, and a key such as time.maxdistance or only time (all keys, unless given)
+    #[arg(value_name = "INVENTORY HOST KEY", required = true, num_args = 1..=3)]
+    pub(crate) words: Vec<String>,
+
+    /// Inventory files and directories, read as one; then only the host and the key are given without an option
+    #[arg(short, long = "inventory", value_name = "INVENTORY")]
+    pub(crate) inventories: Vec<PathBuf>,
+
+    /// How to print it on standard output
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
 }
 
 /// How to print hosts.

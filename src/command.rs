@@ -1,19 +1,21 @@
 //! The commands' bodies: from what was typed to an exit code.
 
+pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod render;
 pub(crate) mod validate;
 
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use timefleet_agent::host::desired::Desired;
 
 use crate::agents::AgentsError;
+use crate::inventory::files::FilesError;
 use crate::inventory::selection::SelectionError;
-use crate::inventory::{Host, InputFile, Inventory};
+use crate::inventory::{Host, Inputs, Inventory};
 use crate::lab::LabError;
 use crate::lint;
 use crate::render::RenderError;
@@ -22,12 +24,20 @@ use crate::render::RenderError;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// An inventory is not there or cannot be read.
-    #[error("cannot read {}: {source}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The kernel's words.
-        source: io::Error,
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// Nobody of that name.
+    #[error(
+        "there is no {what} `{name}`{}",
+        .similar.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    )]
+    Unknown {
+        /// `host in the inventory`, `key`.
+        what: &'static str,
+        /// As typed.
+        name: String,
+        /// What looks most like it.
+        similar: Option<String>,
     },
     /// An inventory is wrong; its problems have been printed with their places.
     #[error("{count} in {files}; nothing was touched", count = crate::report::quantity::count(*errors, "error"))]
@@ -43,6 +53,9 @@ pub(crate) enum CommandError {
     /// `--on` means nobody.
     #[error("--on: {0}")]
     Selection(#[from] SelectionError),
+    /// Words are missing.
+    #[error("explain what? timefleet explain INVENTORY HOST [KEY], or with -i INVENTORY: HOST [KEY]")]
+    ExplainWhat,
     /// The directory of agents is not as it should be.
     #[error(transparent)]
     Agents(#[from] AgentsError),
@@ -67,7 +80,9 @@ impl CommandError {
     /// What the program ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Read { .. }
+            Self::Files(_)
+            | Self::Unknown { .. }
+            | Self::ExplainWhat
             | Self::Input { .. }
             | Self::Render(_)
             | Self::Selection(_)
@@ -88,26 +103,17 @@ fn checked(paths: &[PathBuf]) -> Result<Inventory, CommandError> {
 
 /// The same, with the number of warnings that were printed.
 fn checked_with_warnings(paths: &[PathBuf]) -> Result<(Inventory, usize), CommandError> {
-    let files = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let names = files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
-    let checked = lint::check(files, home().as_deref());
+    let checked = lint::check(Inputs::read(paths)?, home().as_deref());
     // Whoever closed standard error does not want to know; the exit code says it all the same.
     let _ = checked.print(&mut anstream::stderr().lock());
     let (errors, warnings) = (checked.errors(), checked.warnings());
-    let inventory = checked.inventory.ok_or(CommandError::Input { errors, files: names })?;
+    let inventory = checked.inventory.ok_or_else(|| wrong_input(paths, errors))?;
     Ok((inventory, warnings))
 }
 
-fn read(path: &Path) -> Result<InputFile, CommandError> {
-    let text = if path == Path::new("-") { stdin() } else { std::fs::read_to_string(path) };
-    let text = text.map_err(|source| CommandError::Read { path: path.to_owned(), source })?;
-    Ok(InputFile { name: path.display().to_string(), text })
-}
-
-fn stdin() -> io::Result<String> {
-    let mut text = String::new();
-    io::stdin().lock().read_to_string(&mut text)?;
-    Ok(text)
+fn wrong_input(paths: &[PathBuf], errors: usize) -> CommandError {
+    let files = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    CommandError::Input { errors, files }
 }
 
 fn home() -> Option<PathBuf> {

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Validate(args) => command::validate::run(args),
         Command::Render(args) => command::render::run(args),
         Command::List(args) => command::list::run(args),
+        Command::Explain(args) => command::explain::run(args),
         Command::Lab(args) => command::lab::run(args),
     };
     ExitCode::from(ended.unwrap_or_else(|error| {

@@ -126,8 +126,10 @@ impl<'de> Visitor<'de> for KindVisitor {
     }
 }
 
-/// The deepest nesting that is read: groups twenty deep. Every level costs stack.
-const MAX_DEPTH: usize = 48;
+/// The deepest nesting that is read: groups seventy deep. Every level costs stack.
+const MAX_DEPTH: usize = 150;
+/// For [`MAX_DEPTH`] levels in a debug build, with room to spare; pages that are not touched cost nothing.
+const STACK: usize = 64 << 20;
 /// Keys, values, lists and maps in one file: 100,000 hosts have about 700,000.
 const MAX_NODES: usize = 20_000_000;
 
@@ -158,8 +160,18 @@ fn options(text: &str) -> Options {
 
 /// Reads one file's YAML; a mistake in the syntax is the only one that can be told.
 pub(super) fn parse<'a>(source: &Source<'a>) -> Result<Node<'a>, Box<Problem>> {
-    serde_yaml::from_str_with_options(source.text, options(source.text))
-        .map_err(|error| Box::new(syntax_problem(source, error.without_snippet())))
+    let read = || {
+        serde_yaml::from_str_with_options(source.text, options(source.text))
+            .map_err(|error| Box::new(syntax_problem(source, error.without_snippet())))
+    };
+    // On a stack of its own, whatever the caller's is like: threads of the tests have two megabytes.
+    std::thread::scope(|scope| {
+        let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+        walk.ok().and_then(|walk| walk.join().ok()).unwrap_or_else(|| {
+            let problem = Problem::error(source.place(0..0), "this file cannot be read: no memory for it");
+            Err(Box::new(problem))
+        })
+    })
 }
 
 fn syntax_problem(source: &Source<'_>, error: &serde_yaml::Error) -> Problem {
@@ -180,10 +192,11 @@ fn syntax_message(error: &serde_yaml::Error) -> (String, Option<String>) {
     use serde_yaml::Error;
     let (message, help) = match error {
         Error::AliasError { error, .. } => return syntax_message(error),
-        Error::Budget { .. } => {
-            let message = format!("nested deeper than {MAX_DEPTH} levels, or larger than any fleet");
-            return (message, None);
+        Error::Budget { breach: serde_yaml::budget::BudgetBreach::Depth { .. }, .. } => {
+            let help = "each group inside another takes two levels".to_owned();
+            return (format!("nested deeper than {MAX_DEPTH} levels"), Some(help));
         }
+        Error::Budget { .. } => ("this file is larger than that of any fleet", ""),
         Error::AliasReplayCounterOverflow { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {

@@ -45,13 +45,15 @@ pub(crate) struct Problem {
     pub(crate) reason: Option<&'static str>,
     /// What to do about it, one line.
     pub(crate) help: Option<String>,
+    /// The line that includes the file of `place`, the line that includes that file, and so on.
+    pub(crate) chain: Vec<Place>,
 }
 
 impl Problem {
     /// An error of the inventory language.
     pub(crate) fn error(place: Place, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { severity: Severity::Error, rule: None, place, second: None, message, reason: None, help: None }
+        Self { severity: Severity::Error, rule: None, place, second: None, message, reason: None, help: None, chain: vec![] }
     }
 
     /// With advice.
@@ -121,6 +123,9 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help));
+        }
+        for place in &problem.chain {
+            group = group.element(Level::NOTE.message(format!("included from {place}")));
         }
         if !group.is_empty() {
             writeln!(to, "{}", renderer.render(&[group]))?;

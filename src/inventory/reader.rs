@@ -62,7 +62,7 @@ pub(super) struct Deferred<'a> {
 }
 
 /// The known word that a wrong one looks most like.
-pub(super) fn near<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
+pub(crate) fn near<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     let near = known
         .filter(|word| word.len().abs_diff(wrong.len()) <= 1 + word.len().min(wrong.len()) / 4)
         .map(|word| (strsim::damerau_levenshtein(wrong, word), word))

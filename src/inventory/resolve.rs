@@ -13,7 +13,7 @@ use super::node::Kind;
 use super::problem::Problem;
 use super::range::Pattern;
 use super::reader::{Field, Reader};
-use super::settings::{Conflict, Layer, Settings, Template};
+use super::settings::{Conflict, Layer, Settings, Shown, Template};
 use super::template::Words;
 use super::tree::{Listing, Tree};
 use super::vars::Vars;
@@ -60,6 +60,8 @@ pub(super) struct Explained {
     pub(super) settings: Settings,
     /// The host's own.
     pub(super) own: Layer,
+    /// Its address as it is written, if it is.
+    pub(super) address: Option<Shown>,
     /// Its groups, outermost first.
     pub(super) groups: Vec<usize>,
 }
@@ -339,6 +341,12 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
             self.explained = Some(Explained {
                 settings: settings.into_owned(),
                 own: own.layer.clone(),
+                address: own.address.as_ref().map(|address| match address {
+                    Address::Template(template) => template.shown(),
+                    Address::Pattern(_, place) => {
+                        ("address".to_owned(), host.address.value.clone().into(), Some(place.clone()))
+                    }
+                }),
                 groups: merged.groups.clone(),
             });
         }

@@ -43,6 +43,15 @@ pub(super) struct Template {
     pub(super) index: usize,
 }
 
+impl Template {
+    pub(super) fn shown(&self) -> Shown {
+        (self.key.to_owned(), serde_json::Value::String(self.spelling.to_string()), Some(self.place.clone()))
+    }
+}
+
+/// A key, its value in the words of an inventory, and where it is written.
+pub(super) type Shown = (String, serde_json::Value, Option<Place>);
+
 /// What a layer gives for a key.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Given<T> {
@@ -135,11 +144,11 @@ macro_rules! settings {
                 }
             }
 
-            /// Every value there is, for people and programs.
-            pub(super) fn shown(&self) -> Vec<(&'static str, serde_json::Value, Option<Place>)> {
+            /// Every value there is, in the words of an inventory.
+            pub(super) fn shown(&self) -> Vec<Shown> {
                 let mut shown = Vec::new();
                 $(if let Some(value) = &self.$field {
-                    shown.push(($key, value.value.show(), value.place.clone()));
+                    shown.push(($key.to_owned(), value.value.show(), value.place.clone()));
                 })*
                 shown
             }
@@ -176,6 +185,23 @@ macro_rules! settings {
                     None => {}
                 })*
                 settings
+            }
+
+            /// Everything that is given, templates and variables as they are written.
+            pub(super) fn shown(&self) -> Vec<Shown> {
+                let mut shown = Vec::new();
+                $(match &self.$field {
+                    Some(Given::Value(value)) => {
+                        shown.push(($key.to_owned(), value.value.show(), value.place.clone()));
+                    }
+                    Some(Given::Template(template)) => shown.push(template.shown()),
+                    None => {}
+                })*
+                let vars = self.vars.iter().map(|(name, variable)| {
+                    (format!("vars.{name}"), variable.value.clone(), Some(variable.spot.place.clone()))
+                });
+                shown.extend(vars);
+                shown
             }
 
             /// Groups laid over `defaults`: for every key the innermost group wins; unrelated groups must agree.

@@ -29,12 +29,18 @@ show! {
     u32: value => json!(value);
     i32: value => json!(value);
     String: value => json!(value);
-    Seconds: value => json!(value.0);
+    Seconds: value => seconds(*value);
     PathBuf: value => json!(value.display().to_string());
     IpNet: value => json!(value.to_string());
     Role: value => json!(match value { Role::Server => "server", Role::Client => "client" });
     Service: value => json!(match value { Service::Systemd => "systemd", Service::Process => "process" });
     DaemonKind: value => json!(match value { DaemonKind::Agent => "agent", DaemonKind::Chronyd => "chronyd" });
+}
+
+/// Whole seconds without a point.
+pub(super) fn seconds(value: Seconds) -> Value {
+    let whole = value.0 as i64;
+    if whole as f64 == value.0 { json!(whole) } else { json!(value.0) }
 }
 
 impl<T: Show> Show for Vec<Sourced<T>> {

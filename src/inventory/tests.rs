@@ -304,7 +304,10 @@ fn text_that_is_no_yaml_says_where() {
         ]
     );
     let deep = format!("a: {}1{}", "[".repeat(200), "]".repeat(200));
-    assert_eq!(wrong(&deep), ["1:51: nested deeper than 48 levels, or larger than any fleet"]);
+    assert_eq!(
+        wrong(&deep),
+        ["1:153: nested deeper than 150 levels | each group inside another takes two levels"]
+    );
     let laughs: String =
         (1..12).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 10].join(","))).collect();
     assert_eq!(
@@ -320,11 +323,11 @@ fn groups_may_be_nested_deeper_than_anybody_needs() {
         let innermost = "g: { role: client, hosts: { h: { time: { upstreams: [{ server: s }] } } } }";
         format!("fleet: x\ngroups: {{ {open}{innermost}{} }}\n", " } }".repeat(depth))
     };
-    assert_eq!(good(&deep(18)).hosts[0].groups.len(), 19);
-    let problems = wrong(&deep(30));
+    assert_eq!(good(&deep(70)).hosts[0].groups.len(), 71);
+    let problems = wrong(&deep(80));
     assert_eq!(problems.len(), 1);
     assert!(
-        problems[0].starts_with("2:") && problems[0].contains("nested deeper than 48 levels"),
+        problems[0].starts_with("2:") && problems[0].contains("nested deeper than 150 levels"),
         "{}",
         problems[0]
     );
@@ -496,5 +499,8 @@ groups: { s: { role: server, time: { upstreams: [{ group: s }], local: { orphan:
     assert_eq!(others, ["n1", "n3"]);
 }
 
+mod explain;
+mod files;
 mod model;
+mod torture;
 mod vars;

@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub(crate) use rule::Rule;
 
-use crate::inventory::{self, Host, InputFile, Inventory, Place, Problem, Severity, Sourced};
+use crate::inventory::{self, Host, InputFile, Inputs, Inventory, Place, Problem, Severity, Sourced};
 
 /// Something a rule found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,7 @@ impl From<Finding> for Problem {
             message: finding.message,
             reason: Some(finding.rule.reason),
             help: Some(finding.help),
+            chain: Vec::new(),
         }
     }
 }
@@ -87,15 +88,16 @@ impl Checked {
     }
 }
 
-/// Loads the files (see [`inventory::load`]) and holds them against every rule.
-pub(crate) fn check(files: Vec<InputFile>, home: Option<&Path>) -> Checked {
-    match inventory::load(&files, home) {
-        Err(problems) => Checked { inventory: None, problems, files },
+/// Loads what was read (see [`inventory::load_inputs`]) and holds it against every rule.
+pub(crate) fn check(inputs: impl Into<Inputs>, home: Option<&Path>) -> Checked {
+    let inputs = inputs.into();
+    match inventory::load_inputs(&inputs, home) {
+        Err(problems) => Checked { inventory: None, problems, files: inputs.files },
         Ok(inventory) => {
             let mut problems: Vec<Problem> = lint(&inventory).into_iter().map(Problem::from).collect();
-            inventory::problem::in_order(&mut problems, &files);
+            inventory::finish(&mut problems, &inputs);
             let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
-            Checked { inventory: (!wrong).then_some(inventory), problems, files }
+            Checked { inventory: (!wrong).then_some(inventory), problems, files: inputs.files }
         }
     }
 }
