@@ -1,7 +1,7 @@
 //! A host after all layers are laid over each other: what the inventory finally says of it.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,7 +55,37 @@ impl<T> Sourced<T> {
     }
 }
 
-/// What the inventory says of one host.
+/// One value for many hosts; who changes it gets a copy of its own.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Shared<T>(Arc<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+/// What the inventory says of one host. Hosts that say nothing of their own share what their groups say: a fleet of a
+/// hundred thousand has a few hundred different ones.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Host {
     /// Name in the inventory, unique.
@@ -69,13 +99,13 @@ pub(crate) struct Host {
     /// Name or address that SSH connects to and that clients poll (default: the host's name).
     pub(crate) address: Sourced<String>,
     /// How to reach it.
-    pub(crate) ssh: Ssh,
+    pub(crate) ssh: Shared<Ssh>,
     /// How the agent is installed and run.
     pub(crate) agent: AgentPlacement,
     /// Other time daemons may be stopped and disabled.
     pub(crate) take_over: Sourced<bool>,
     /// What its clock should follow and whom it serves.
-    pub(crate) time: Time,
+    pub(crate) time: Shared<Time>,
 }
 
 /// What a host is for.

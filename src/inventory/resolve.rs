@@ -1,13 +1,14 @@
 //! From the tree to hosts: every host's layers laid over each other, defaults filled in.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::host::{Host, Place, Sourced};
+use super::host::{Host, Place, Role, Shared, Sourced, Ssh, Time};
 use super::keys;
 use super::node::Kind;
 use super::problem::Problem;
@@ -39,6 +40,18 @@ struct Merged {
     groups: Vec<usize>,
     /// Their names.
     names: Arc<[String]>,
+    /// For hosts that add nothing of their own.
+    shared: OnceCell<(Shared<Ssh>, Shared<Time>)>,
+}
+
+impl Merged {
+    fn shared(&self, role: Role) -> (Shared<Ssh>, Shared<Time>) {
+        self.shared.get_or_init(|| settled(&self.settings, role)).clone()
+    }
+}
+
+fn settled(settings: &Settings, role: Role) -> (Shared<Ssh>, Shared<Time>) {
+    (defaults::ssh(settings).into(), defaults::time(settings, role).into())
 }
 
 /// What a host says of itself; one listing's words for all names of its range.
@@ -180,7 +193,9 @@ impl Members {
         if let Some(reader) = readers.first_mut() {
             reader.problems.append(&mut resolver.problems);
         }
-        hosts.sort_by_key(|&(slot, _)| slot);
+        if !hosts.is_sorted_by_key(|(slot, _)| *slot) {
+            hosts.sort_by_key(|(slot, _)| *slot);
+        }
         (hosts.into_iter().map(|(_, host)| host).collect(), resolver.explained)
     }
 }
@@ -296,7 +311,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         let names =
             groups.iter().filter_map(|&group| self.tree.groups.get(group)).map(|group| group.name.clone());
         let names = names.collect();
-        let merged = Rc::new(Merged { settings: layer.settings(), layer, conflicts, groups, names });
+        let merged = Rc::new(Merged { settings: layer.settings(), layer, conflicts, groups, names, shared: OnceCell::new() });
         self.merged.insert(member.groups.clone(), Rc::clone(&merged));
         merged
     }
@@ -325,15 +340,19 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
             }
             return None;
         };
+        let (ssh, time) = match &settings {
+            Cow::Borrowed(_) => merged.shared(role.value),
+            Cow::Owned(settings) => settled(settings, role.value),
+        };
         let host = Host {
             name: member.name.clone(),
             place: member.place.clone(),
             groups: Arc::clone(&merged.names),
             address,
-            ssh: defaults::ssh(&settings),
+            ssh,
             agent: defaults::agent(&settings),
             take_over: defaults::or(&settings.take_over, false),
-            time: defaults::time(&settings, role.value),
+            time,
             role,
         };
         contradictions(&host, &mut self.problems);

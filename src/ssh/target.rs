@@ -222,10 +222,10 @@ mod tests {
             groups: [].into(),
             role: said(Role::Client),
             address: said("192.0.2.7".into()),
-            ssh,
+            ssh: ssh.into(),
             agent: AgentPlacement { service: said(Service::Systemd), home: said("~/timefleet".into()) },
             take_over: said(false),
-            time,
+            time: time.into(),
         }
     }
 
