@@ -59,6 +59,13 @@ impl<T> Sourced<T> {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Shared<T>(Arc<T>);
 
+impl<T> Shared<T> {
+    /// The same number for the same value, as long as it is there.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
