@@ -70,7 +70,12 @@ groups:
 fn theirs(hosts: usize) -> String {
     let mut text = String::from("all:\n  vars: { ansible_user: ops }\n  children:\n");
     for group in 0..GROUPS {
-        writeln!(text, "    site{group:03}:\n      vars: {{ maxdistance: {}.5 }}\n      hosts:", 1 + group % 5).unwrap();
+        writeln!(
+            text,
+            "    site{group:03}:\n      vars: {{ maxdistance: {}.5 }}\n      hosts:",
+            1 + group % 5
+        )
+        .unwrap();
         for host in (group..hosts).step_by(GROUPS) {
             writeln!(text, "        {}: {{ ansible_host: {} }}", name(host), address(host)).unwrap();
         }

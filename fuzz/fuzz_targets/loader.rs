@@ -17,7 +17,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         }
         Err(problems) => {
             assert!(!problems.is_empty(), "refused without a word");
-            inventory::problem::print(&problems, &inputs.files, &mut std::io::sink()).expect("a sink takes all");
+            inventory::problem::print(&problems, &inputs.files, &mut std::io::sink())
+                .expect("a sink takes all");
         }
     }
 });

@@ -116,7 +116,9 @@ fn row(key: &str, word: &Word) -> [String; 4] {
         Layer::Host => "host".to_owned(),
         Layer::Group(name) => format!("group {name}"),
         Layer::Defaults => "defaults".to_owned(),
-        Layer::Program if key.starts_with("ssh.") && word.value.is_null() => "your SSH configuration".to_owned(),
+        Layer::Program if key.starts_with("ssh.") && word.value.is_null() => {
+            "your SSH configuration".to_owned()
+        }
         Layer::Program => "default".to_owned(),
     };
     [key.to_owned(), value, from, word.place.clone().unwrap_or_else(|| "-".to_owned())]

@@ -78,12 +78,7 @@ impl Explanation {
             let winner = first.map_or((Value::Null, None), |(_, shown)| (shown.1.clone(), shown.2.clone()));
             keys.push(story(key.clone(), winner, &written));
         }
-        Self {
-            host: host.name.clone(),
-            place: host.place.to_string(),
-            groups: host.groups.to_vec(),
-            keys,
-        }
+        Self { host: host.name.clone(), place: host.place.to_string(), groups: host.groups.to_vec(), keys }
     }
 
     /// Only one key, or all keys below one; `None`: there are none of that name.
@@ -136,9 +131,7 @@ fn default_of(key: &str, host: &Host) -> Value {
         "time.local.orphan" => time.local.as_ref().map_or(Value::Null, |local| json!(local.orphan)),
         "time.maxdistance" => defaults::MAX_DISTANCE.show(),
         "time.makestep" => json!(time.makestep.is_some()),
-        "time.makestep.threshold" => {
-            time.makestep.as_ref().map_or(Value::Null, |step| step.threshold.show())
-        }
+        "time.makestep.threshold" => time.makestep.as_ref().map_or(Value::Null, |step| step.threshold.show()),
         "time.makestep.limit" => time.makestep.as_ref().map_or(Value::Null, |step| json!(step.limit)),
         "time.ipv4_only" => json!(time.ipv4_only.value),
         "time.ipv6_only" => json!(time.ipv6_only.value),

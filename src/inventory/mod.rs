@@ -131,11 +131,8 @@ pub(crate) fn load_and_explain(
     let files = &inputs.files;
     let sources: Vec<Source<'_>> = files.iter().map(Source::new).collect();
     let filler = RefCell::new(Filler::new());
-    let mut readers: Vec<Reader<'_, '_>> = sources
-        .iter()
-        .enumerate()
-        .map(|(file, source)| Reader::new(source, file, home, &filler))
-        .collect();
+    let mut readers: Vec<Reader<'_, '_>> =
+        sources.iter().enumerate().map(|(file, source)| Reader::new(source, file, home, &filler)).collect();
     let mut problems = inputs.problems.clone();
     let mut roots = Vec::with_capacity(sources.len());
     for (number, (source, file)) in sources.iter().zip(files).enumerate() {
@@ -178,8 +175,8 @@ pub(crate) fn load_and_explain(
     let host_by_name = hosts.iter().enumerate().map(|(at, host)| (host.name.clone(), at)).collect();
     let group_by_name = groups.iter().enumerate().map(|(at, group)| (group.name.clone(), at)).collect();
     let inventory = Inventory { fleet, hosts, groups, host_by_name, group_by_name };
-    let explanation = explained
-        .and_then(|explained| Some(Explanation::new(&explained, inventory.host(host?)?, &tree)));
+    let explanation =
+        explained.and_then(|explained| Some(Explanation::new(&explained, inventory.host(host?)?, &tree)));
     Ok((inventory, explanation))
 }
 

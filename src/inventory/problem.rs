@@ -53,7 +53,16 @@ impl Problem {
     /// An error of the inventory language.
     pub(crate) fn error(place: Place, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { severity: Severity::Error, rule: None, place, second: None, message, reason: None, help: None, chain: vec![] }
+        Self {
+            severity: Severity::Error,
+            rule: None,
+            place,
+            second: None,
+            message,
+            reason: None,
+            help: None,
+            chain: vec![],
+        }
     }
 
     /// With advice.

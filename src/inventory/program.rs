@@ -190,7 +190,10 @@ mod tests {
     #[test]
     fn a_failure_is_told_in_the_programs_own_words() {
         let directory = tempfile::tempdir().unwrap();
-        let path = program(directory.path(), "#!/bin/sh\necho half\necho 'no route to' >&2; echo ' the database' >&2; exit 3\n");
+        let path = program(
+            directory.path(),
+            "#!/bin/sh\necho half\necho 'no route to' >&2; echo ' the database' >&2; exit 3\n",
+        );
         assert_eq!(
             output(&path).unwrap_err().to_string(),
             format!("{} ended with exit code 3: no route to / the database", path.display())
@@ -210,7 +213,10 @@ mod tests {
     #[test]
     fn a_program_that_hangs_is_stopped_with_all_that_it_started() {
         let directory = tempfile::tempdir().unwrap();
-        let path = program(directory.path(), "#!/bin/sh\necho waiting >&2\nsleep 600 & echo $! > \"$0.pid\"\nwait\n");
+        let path = program(
+            directory.path(),
+            "#!/bin/sh\necho waiting >&2\nsleep 600 & echo $! > \"$0.pid\"\nwait\n",
+        );
         let begun = Instant::now();
         let error = output_within(&path, Duration::from_millis(700)).unwrap_err().to_string();
         assert_eq!(error, format!("{} is not done after 0 s and was stopped: waiting", path.display()));

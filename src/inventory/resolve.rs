@@ -251,11 +251,7 @@ fn impossible(address: &str) -> Option<(String, Option<String>)> {
 }
 
 /// An address, or a range of as many addresses as there are names.
-fn address<'a>(
-    reader: &mut Reader<'_, 'a>,
-    field: Field<'_, 'a>,
-    names: &Pattern,
-) -> Option<Address> {
+fn address<'a>(reader: &mut Reader<'_, 'a>, field: Field<'_, 'a>, names: &Pattern) -> Option<Address> {
     let text = reader.text(field)?;
     let pattern = match Pattern::parse(&text) {
         Ok(pattern) => pattern,
@@ -311,7 +307,14 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         let names =
             groups.iter().filter_map(|&group| self.tree.groups.get(group)).map(|group| group.name.clone());
         let names = names.collect();
-        let merged = Rc::new(Merged { settings: layer.settings(), layer, conflicts, groups, names, shared: OnceCell::new() });
+        let merged = Rc::new(Merged {
+            settings: layer.settings(),
+            layer,
+            conflicts,
+            groups,
+            names,
+            shared: OnceCell::new(),
+        });
         self.merged.insert(member.groups.clone(), Rc::clone(&merged));
         merged
     }
@@ -397,9 +400,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         settings: &mut Cow<'_, Settings>,
     ) -> Option<Sourced<String>> {
         let plain = match &own.address {
-            Some(Address::Pattern(pattern, place)) => {
-                Some(Sourced::written(pattern.nth(nth), place.clone()))
-            }
+            Some(Address::Pattern(pattern, place)) => Some(Sourced::written(pattern.nth(nth), place.clone())),
             Some(Address::Template(_)) => None,
             None => Some(Sourced::default(member.name.clone())),
         };
@@ -412,8 +413,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         let templates = std::mem::take(&mut settings.templates);
         let fleet = self.tree.fleet.as_ref().map_or("", |fleet| fleet.value.as_str());
         let mut words = Words::new(&member.name, fleet, [&own.layer.vars, &merged.layer.vars]);
-        let (roles, others): (Vec<_>, Vec<_>) =
-            templates.iter().partition(|template| template.key == "role");
+        let (roles, others): (Vec<_>, Vec<_>) = templates.iter().partition(|template| template.key == "role");
         let mut good = true;
         for role in roles {
             good &= self.setting(readers, role, &mut words, settings);

@@ -36,7 +36,9 @@ enum What {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SelectionError {
     /// Two commas in a row, or nothing at all.
-    #[error("`{text}` has an empty element: write host names, `web-*`, `@group`, and `!` before what is left out")]
+    #[error(
+        "`{text}` has an empty element: write host names, `web-*`, `@group`, and `!` before what is left out"
+    )]
     Empty {
         /// The whole selection.
         text: String,
@@ -160,9 +162,7 @@ impl Element {
             None => near(name, names),
         };
         match self.what {
-            What::Range(_) => {
-                SelectionError::NoMatch { element: name.to_owned(), kind: "host", similar }
-            }
+            What::Range(_) => SelectionError::NoMatch { element: name.to_owned(), kind: "host", similar },
             _ => self.no_match("host", similar),
         }
     }
@@ -271,9 +271,18 @@ groups:
     #[test]
     fn an_element_that_matches_nothing_is_an_error() {
         assert_eq!(on("wbe-1"), "error: `wbe-1` matches no host of the inventory; did you mean `web-1`?");
-        assert_eq!(on("web-1,!dbb1"), "error: `!dbb1` matches no host of the inventory; did you mean `!db1`?");
-        assert_eq!(on("servers"), "error: `servers` matches no host of the inventory; did you mean `@servers`?");
-        assert_eq!(on("@server"), "error: `@server` matches no group of the inventory; did you mean `@servers`?");
+        assert_eq!(
+            on("web-1,!dbb1"),
+            "error: `!dbb1` matches no host of the inventory; did you mean `!db1`?"
+        );
+        assert_eq!(
+            on("servers"),
+            "error: `servers` matches no host of the inventory; did you mean `@servers`?"
+        );
+        assert_eq!(
+            on("@server"),
+            "error: `@server` matches no group of the inventory; did you mean `@servers`?"
+        );
         assert_eq!(on("mail*"), "error: `mail*` matches no host of the inventory");
         assert_eq!(on("!mail*"), "error: `!mail*` matches no host of the inventory");
         assert_eq!(on("web-[2:4]"), "error: `web-4` matches no host of the inventory; did you mean `web-1`?");

@@ -110,7 +110,9 @@ impl Filler {
         environment.set_fuel(Some(FUEL));
         // As an inventory writes them, not as Python does.
         environment.set_formatter(|out, state, value| match value.kind() {
-            ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }).map_err(Into::into),
+            ValueKind::Bool => {
+                out.write_str(if value.is_true() { "true" } else { "false" }).map_err(Into::into)
+            }
             ValueKind::None => out.write_str("null").map_err(Into::into),
             _ => minijinja::escape_formatter(out, state, value),
         });
@@ -183,7 +185,8 @@ impl Filler {
             return Err(Box::new(Problem::error(variable.spot.place.clone(), message)));
         }
         if words.open.len() >= MAX_CHAIN {
-            let message = format!("variable `{name}` is at the end of a chain of more than {MAX_CHAIN} variables");
+            let message =
+                format!("variable `{name}` is at the end of a chain of more than {MAX_CHAIN} variables");
             return Err(Box::new(Problem::error(variable.spot.place.clone(), message)));
         }
         words.open.push(name.to_owned());
@@ -209,9 +212,9 @@ impl Filler {
         use serde_json::Value as Json;
         Ok(match value {
             Json::String(text) if is_template(text) => Json::String(self.fill(text, spot, words)?),
-            Json::Array(items) => Json::Array(
-                items.iter().map(|item| self.value(item, spot, words)).collect::<Result<_, _>>()?,
-            ),
+            Json::Array(items) => {
+                Json::Array(items.iter().map(|item| self.value(item, spot, words)).collect::<Result<_, _>>()?)
+            }
             Json::Object(entries) => Json::Object(
                 entries
                     .iter()

@@ -35,10 +35,7 @@ fn the_issues_inventory_is_resolved_layer_by_layer() {
     assert_eq!(*inventory.fleet, "plant-7");
     assert_eq!(inventory.hosts.len(), 23);
     let web = inventory.host("web07").unwrap();
-    assert_eq!(
-        (web.address.value.as_str(), &*web.groups),
-        ("10.20.1.7", &["clients".to_owned()][..])
-    );
+    assert_eq!((web.address.value.as_str(), &*web.groups), ("10.20.1.7", &["clients".to_owned()][..]));
     assert_eq!(*web.role, Role::Client);
     assert_eq!(web.ssh.user.as_deref().unwrap(), "ops");
     assert_eq!(web.ssh.identity.as_deref().unwrap(), Path::new("/home/me/.ssh/id_ed25519"));

@@ -71,7 +71,8 @@ impl<'a> Reader<'_, 'a> {
         let place = self.place(field.value, field.key);
         let mut vars = Vars::new();
         for (name, key, node) in self.entries(&field.to_string(), field.value, place) {
-            let problem = Problem::error(self.key_place(key), format!("`{name}` cannot be the name of a variable"));
+            let problem =
+                Problem::error(self.key_place(key), format!("`{name}` cannot be the name of a variable"));
             if BUILT_IN.contains(&name.as_str()) {
                 self.problems.push(problem.help("it stands for something of the host's own already"));
                 continue;

@@ -55,7 +55,9 @@ const TWO_TIER: &str = "inventories/two-tier.yaml";
 
 #[test]
 fn list_shows_hosts_with_roles_addresses_and_groups() {
-    assert_data_eq!(good(&["list", TWO_TIER, "--on", "web[01:02],web1?,@servers"]), str![[r#"
+    assert_data_eq!(
+        good(&["list", TWO_TIER, "--on", "web[01:02],web1?,@servers"]),
+        str![[r#"
 HOST   ROLE    ADDRESS     GROUPS
 ntp-a  server  10.20.0.11  servers
 ntp-b  server  10.20.0.12  servers
@@ -74,7 +76,8 @@ web19  client  10.20.1.19  clients
 
 fleet plant-7: 14 of 23 hosts in 2 groups
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -102,31 +105,40 @@ fn a_selection_that_misses_says_so_in_every_command() {
             "error: --on: `@server` matches no group of the inventory; did you mean `@servers`?\n"
         );
     }
-    assert_data_eq!(mistake(&["list", TWO_TIER, "--on", "a,,b"]), str![[r#"
+    assert_data_eq!(
+        mistake(&["list", TWO_TIER, "--on", "a,,b"]),
+        str![[r#"
 error: invalid value 'a,,b' for '--on <SELECTION>': `a,,b` has an empty element: write host names, `web-*`, `@group`, and `!` before what is left out
 
 For more information, try '--help'.
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn explain_one_key() {
-    assert_data_eq!(good(&["explain", TWO_TIER, "db1", "time.maxdistance"]), str![[r#"
+    assert_data_eq!(
+        good(&["explain", TWO_TIER, "db1", "time.maxdistance"]),
+        str![[r#"
 db1 (inventories/two-tier.yaml:26:7), in clients
 
 KEY               VALUE  FROM           PLACE
 time.maxdistance  3      host           inventories/two-tier.yaml:26:76
   shadows         16     group clients  inventories/two-tier.yaml:21:20
 
-"#]]);
-    assert_data_eq!(good(&["explain", "-i", TWO_TIER, "ntp-a", "time.local"]), str![[r#"
+"#]]
+    );
+    assert_data_eq!(
+        good(&["explain", "-i", TWO_TIER, "ntp-a", "time.local"]),
+        str![[r#"
 ntp-a (inventories/two-tier.yaml:15:7), in servers
 
 KEY         VALUE  FROM           PLACE
 time.local  true   group servers  inventories/two-tier.yaml:13:7
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -190,7 +202,9 @@ groups:
 ";
     std::fs::write(directory.path().join("f.yaml"), inventory).unwrap();
     let output = timefleet(directory.path(), &["apply", "f.yaml", "--on", "web[1:2],@servers,!ntp-a"], b"");
-    assert_data_eq!(text(&output.stdout), str![[r#"
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
 HOST  ROLE    STATE        STRATUM  SOURCE  OFFSET  BOUND  REACH  CHANGED
 web1  client  unreachable  -        -       -       -      -      -
 web2  client  unreachable  -        -       -       -      -      -
@@ -205,10 +219,10 @@ web2: unreachable (connect): 127.0.0.3 port 1 refused the connection
 2 hosts: 2 unreachable
 done: 0 writes, 0 restarts, 0 connections, 0 channels
 
-"#]]);
+"#]]
+    );
     assert!(!text(&output.stderr).contains("ntp-a"), "{}", text(&output.stderr));
-    let output =
-        timefleet(directory.path(), &["audit", "f.yaml", "--on", "web*", "--output", "json"], b"");
+    let output = timefleet(directory.path(), &["audit", "f.yaml", "--on", "web*", "--output", "json"], b"");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["subset"], serde_json::json!({ "on": "web*", "left_out": 1 }));
     assert_eq!(report["hosts"].as_array().unwrap().len(), 3);
@@ -220,10 +234,16 @@ fn an_inventory_comes_from_files_directories_programs_and_standard_input() {
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     std::fs::create_dir(directory.path().join("fleet.d")).unwrap();
     write("fleet.d/1.yaml", "fleet: x\ninclude: ../more/*.yaml\n");
-    write("fleet.d/2.yml", "groups: { s: { role: server, time: { local: true, allow: [10/8] }, hosts: { s1: { address: 10.0.0.1 } } } }\n");
+    write(
+        "fleet.d/2.yml",
+        "groups: { s: { role: server, time: { local: true, allow: [10/8] }, hosts: { s1: { address: 10.0.0.1 } } } }\n",
+    );
     std::fs::create_dir(directory.path().join("more")).unwrap();
     write("more/c.yaml", "defaults: { vars: { site: east } }\n");
-    write("cloud", "#!/bin/sh\necho '{\"groups\": {\"c\": {\"role\": \"client\", \"time\": {\"upstreams\": [{\"group\": \"s\"}]}, \"hosts\": {\"c1\": {\"address\": \"10.0.0.2\"}}}}}'\n");
+    write(
+        "cloud",
+        "#!/bin/sh\necho '{\"groups\": {\"c\": {\"role\": \"client\", \"time\": {\"upstreams\": [{\"group\": \"s\"}]}, \"hosts\": {\"c1\": {\"address\": \"10.0.0.2\"}}}}}'\n",
+    );
     std::fs::set_permissions(directory.path().join("cloud"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let input = b"groups: { c2: { role: client, time: { upstreams: [{ server: 'ntp.{{ site }}.example' }] }, hosts: { c3: { address: 10.0.0.3 } } } }\n";
     let output = timefleet(directory.path(), &["list", "fleet.d", "cloud", "-", "--output", "names"], input);
@@ -267,7 +287,8 @@ fn texts_that_mean_harm_end_2_within_a_second_with_a_place() {
         assert!(begun.elapsed() < Duration::from_secs(patience), "{name}: {:?}", begun.elapsed());
         assert_eq!(output.status.code(), Some(2), "{name}");
         let said = text(&output.stderr);
-        let place = said.strip_prefix("-:").unwrap_or_else(|| panic!("{name}: {}", said.get(..200).unwrap_or(&said)));
+        let place =
+            said.strip_prefix("-:").unwrap_or_else(|| panic!("{name}: {}", said.get(..200).unwrap_or(&said)));
         assert!(place.starts_with(|first: char| first.is_ascii_digit()), "{name}: {place}");
         assert!(said.len() < 20_000, "{name}: {} bytes of complaint", said.len());
     }

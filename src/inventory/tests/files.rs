@@ -45,7 +45,10 @@ fn read(directory: &tempfile::TempDir, names: &[&str]) -> Vec<String> {
 #[test]
 fn a_file_includes_others_from_its_own_directory() {
     let directory = directory(&[
-        ("main.yaml", "fleet: x\ninclude: [base/roles.yaml, 'sites/*.yaml']\ngroups: { g: { hosts: { a: } } }\n"),
+        (
+            "main.yaml",
+            "fleet: x\ninclude: [base/roles.yaml, 'sites/*.yaml']\ngroups: { g: { hosts: { a: } } }\n",
+        ),
         ("base/roles.yaml", "include: ../base/ssh.yaml\ndefaults: { role: client }\n"),
         ("base/ssh.yaml", "defaults: { ssh: { user: ops } }\n"),
         ("sites/2.yaml", "groups: { two: { hosts: { c: } } }\n"),
@@ -67,7 +70,9 @@ fn a_mistake_in_an_included_file_tells_the_way_there() {
     ]);
     assert_eq!(
         read(&directory, &["main.yaml"]),
-        ["b.yaml:1:16: error: unknown key `rol` in group `b` | did you mean `role`? < a.yaml:1:10 < main.yaml:3:5"]
+        [
+            "b.yaml:1:16: error: unknown key `rol` in group `b` | did you mean `role`? < a.yaml:1:10 < main.yaml:3:5"
+        ]
     );
     let paths = [directory.path().join("main.yaml")];
     let inputs = Inputs::read(&paths).unwrap();
@@ -93,7 +98,10 @@ b.yaml:1:16: error: unknown key `rol` in group `b`
 #[test]
 fn an_include_that_cannot_be_followed() {
     let directory = directory(&[
-        ("main.yaml", "fleet: x\ninclude: [a.yaml, nowhere.yaml, 'no/*.yaml', 7, bad.yaml]\ngroups: { g: { role: client, hosts: { h: } } }\n"),
+        (
+            "main.yaml",
+            "fleet: x\ninclude: [a.yaml, nowhere.yaml, 'no/*.yaml', 7, bad.yaml]\ngroups: { g: { role: client, hosts: { h: } } }\n",
+        ),
         ("a.yaml", "include: b.yaml\n"),
         ("b.yaml", "include: [a.yaml, b.yaml, '*.yaml']\n"),
         ("bad.yaml", "#!/bin/sh\necho the database is down >&2\nexit 7\n"),
@@ -124,7 +132,10 @@ fn a_directory_is_all_of_its_visible_yaml_files() {
         ("empty/README", "nonsense\n"),
     ]);
     assert_eq!(read(&directory, &["fleet.d"]), ["d", "w"]);
-    assert_eq!(read(&directory, &["empty"]), ["empty: no file in this directory ends with `.yaml` or `.yml`"]);
+    assert_eq!(
+        read(&directory, &["empty"]),
+        ["empty: no file in this directory ends with `.yaml` or `.yml`"]
+    );
     assert_eq!(read(&directory, &["none"]), ["cannot read none: No such file or directory (os error 2)"]);
 }
 
@@ -164,6 +175,8 @@ fn bytes_that_are_no_text_have_a_place() {
     );
     assert_eq!(
         name("utf16.yaml", b"\xff\xfef\0l\0"),
-        ["utf16.yaml:1:1: error: byte 0xff is no part of any character | this looks like UTF-16: save the file as UTF-8"]
+        [
+            "utf16.yaml:1:1: error: byte 0xff is no part of any character | this looks like UTF-16: save the file as UTF-8"
+        ]
     );
 }

@@ -25,10 +25,16 @@ fn whatever_is_wrong_with_a_text_is_told_with_its_place() {
         ("---\n", &[no_fleet]),
         ("~\n", &[no_fleet]),
         ("fleet: x\nfleet: y\n", &["2:1: `fleet` is written twice here | keep one of them"]),
-        ("\u{feff}fleet: x\nflet: y\n", &["2:1: unknown key `flet` in the inventory | did you mean `fleet`?"]),
+        (
+            "\u{feff}fleet: x\nflet: y\n",
+            &["2:1: unknown key `flet` in the inventory | did you mean `fleet`?"],
+        ),
         (
             "\u{feff}flet: x\n",
-            &["1:1: the fleet has no name | write `fleet: NAME` at the top of the file", "1:1: unknown key `flet` in the inventory | did you mean `fleet`?"],
+            &[
+                "1:1: the fleet has no name | write `fleet: NAME` at the top of the file",
+                "1:1: unknown key `flet` in the inventory | did you mean `fleet`?",
+            ],
         ),
         (
             "fleet: x\ngroups:\n\tg: { }\n",
@@ -74,7 +80,9 @@ fn aliases_that_multiply_are_stopped() {
     let told = told_soon(&laughs);
     assert_eq!(told.len(), 1);
     assert!(
-        told[0].ends_with("the aliases of this file stand for far more than the file itself says | write it out"),
+        told[0].ends_with(
+            "the aliases of this file stand for far more than the file itself says | write it out"
+        ),
         "{told:?}"
     );
     let mut merges = String::from("fleet: x\ndefaults:\n  vars:\n    m0: &m0 { a: 1 }\n");
@@ -119,8 +127,8 @@ const SEEDS: [&str; 4] = [
 
 /// Pieces that mean something to somebody.
 const PIECES: [&str; 24] = [
-    "{{", "}}", "{%", "[", "]", "{", "}", ":", "- ", "\n", "\t", "&a ", "*a", "<<: ", "'", "\"", "#", "\0", "\u{feff}", "| ",
-    "!!int ", "[1:9]", "\r", "é",
+    "{{", "}}", "{%", "[", "]", "{", "}", ":", "- ", "\n", "\t", "&a ", "*a", "<<: ", "'", "\"", "#", "\0",
+    "\u{feff}", "| ", "!!int ", "[1:9]", "\r", "é",
 ];
 
 #[test]

@@ -78,10 +78,7 @@ defaults:
 groups: { g: { role: server, time: { local: true }, hosts: { h1: { address: 10.0.0.1 } } } }
 ",
     );
-    assert_eq!(
-        extra(&inventory, "h1"),
-        ["# 010-h1 1_000 no 1.10 12:30:45 1.5 010 v 2 server@10.0.0.1"]
-    );
+    assert_eq!(extra(&inventory, "h1"), ["# 010-h1 1_000 no 1.10 12:30:45 1.5 010 v 2 server@10.0.0.1"]);
 }
 
 #[test]
@@ -191,7 +188,9 @@ fn variables_that_double_each_other_end_soon() {
     assert!(told[0].contains("this stands for far more than a value, on host `a`"), "{told:?}");
     let told = wrong(&text(40));
     assert!(told[0].contains("a chain of more than 32 variables"), "{told:?}");
-    let told = wrong(&with_time("extra: ['{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}']"));
+    let told = wrong(&with_time(
+        "extra: ['{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}']",
+    ));
     assert_eq!(
         told,
         ["6:54: this stands for far more than a value, on host `a` | a value has at most 65536 characters"]
