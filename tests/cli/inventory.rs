@@ -1,11 +1,7 @@
 //! Inventories as a user names and asks them: `list`, `explain`, `--on`, directories, programs, standard input, and texts
 //! that mean harm.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at the first thing that is not as it should be"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
