@@ -3,6 +3,7 @@
 //! The walk: `source` text -> `node` tree with spans -> `tree` of groups and `settings` -> `resolve`d hosts. Nothing
 //! stops at the first mistake: every room adds its [`Problem`]s to one list.
 
+mod address;
 mod defaults;
 pub(crate) mod explain;
 pub(crate) mod files;

@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::address::{self, Address};
 use super::host::{Host, Place, Role, Shared, Sourced, Ssh, Time};
 use super::keys;
 use super::node::Kind;
 use super::problem::Problem;
-use super::range::Pattern;
 use super::reader::{Field, Reader};
 use super::settings::{Conflict, Layer, Settings, Shown, Template};
 use super::template::Words;
@@ -58,13 +57,6 @@ fn settled(settings: &Settings, role: Role) -> (Shared<Ssh>, Shared<Time>) {
 struct Own {
     layer: Layer,
     address: Option<Address>,
-}
-
-enum Address {
-    /// As many as there are names.
-    Pattern(Pattern, Place),
-    /// Filled in for each name.
-    Template(Template),
 }
 
 /// What `explain` asks for: a host, and every layer's word of each of its keys.
@@ -217,64 +209,13 @@ fn read_own<'a>(reader: &mut Reader<'_, 'a>, listing: &Listing<'_, 'a>) -> Own {
         if field.name == "address" {
             address_given = match reader.defer(field) {
                 Some(template) => Some(Address::Template(template)),
-                None => address(reader, field, &listing.names),
+                None => address::of_names(reader, field, &listing.names),
             };
         } else {
             reader.layer_key(field, &mut settings, &mut vars);
         }
     }
     Own { layer: settings.layer(vars), address: address_given }
-}
-
-/// Why nothing can ever be reached at such an address, and what to write instead.
-fn impossible(address: &str) -> Option<(String, Option<String>)> {
-    if !super::reader::is_host_name(address) {
-        return Some((format!("must be a host name or an address, not `{address}`"), None));
-    }
-    if address.contains('%') {
-        return Some((format!("`{address}` has a zone, which means something on one machine only"), None));
-    }
-    let looks_like_v4 = address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if looks_like_v4 && address.parse::<Ipv4Addr>().is_err() {
-        return Some((format!("`{address}` is no IPv4 address: four numbers from 0 to 255"), None));
-    }
-    if !address.contains(':') || address.parse::<Ipv6Addr>().is_ok() {
-        return None;
-    }
-    let help = match address.split_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() => {
-            Some(format!("the port goes into `ssh: {{ port: {port} }}`, and `{host}` stays here"))
-        }
-        _ => None,
-    };
-    Some((format!("`{address}` is no IPv6 address"), help))
-}
-
-/// An address, or a range of as many addresses as there are names.
-fn address<'a>(reader: &mut Reader<'_, 'a>, field: Field<'_, 'a>, names: &Pattern) -> Option<Address> {
-    let text = reader.text(field)?;
-    let pattern = match Pattern::parse(&text) {
-        Ok(pattern) => pattern,
-        Err(error) => {
-            reader.complain(field, error.to_string(), None);
-            return None;
-        }
-    };
-    let last = pattern.nth(pattern.count().saturating_sub(1));
-    if let Some((cause, help)) = [pattern.nth(0), last].iter().find_map(|address| impossible(address)) {
-        reader.complain(field, format!("{field} {cause}"), help);
-        return None;
-    }
-    if pattern.count() != names.count() {
-        let count =
-            |n: usize, one: &str, more: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {more}") };
-        let (names, addresses) =
-            (count(names.count(), "host", "hosts"), count(pattern.count(), "address", "addresses"));
-        let help = "give both ranges the same length, as in `web[01:20]` and `10.20.1.[1:20]`".to_owned();
-        reader.complain(field, format!("{addresses} for {names}"), Some(help));
-        return None;
-    }
-    Some(Address::Pattern(pattern, text.place?))
 }
 
 struct Resolver<'t, 'n, 'a> {
@@ -423,7 +364,9 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         }
         let address = match (plain, &own.address) {
             (Some(address), _) => Some(address),
-            (None, Some(Address::Template(template))) => self.read(readers, template, &mut words, address_of),
+            (None, Some(Address::Template(template))) => {
+                self.read(readers, template, &mut words, address::of_one)
+            }
             (None, _) => None,
         };
         if let Some(address) = &address {
@@ -476,16 +419,6 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         }
         None
     }
-}
-
-/// One host's address, filled in.
-fn address_of<'a>(reader: &mut Reader<'_, 'a>, field: Field<'_, 'a>) -> Option<Sourced<String>> {
-    let text = reader.text(field)?;
-    if let Some((cause, help)) = impossible(&text) {
-        reader.complain(field, format!("{field} {cause}"), help);
-        return None;
-    }
-    Some(text)
 }
 
 /// Values that are fine one by one and wrong together.

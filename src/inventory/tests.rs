@@ -418,14 +418,6 @@ groups:
 }
 
 #[test]
-fn a_range_larger_than_any_fleet_is_refused_at_once() {
-    assert_eq!(
-        wrong("fleet: x\ngroups: { g: { role: client, hosts: { 'h[1:1000000000]': } } }\n"),
-        ["2:39: this range stands for more than 1000000 hosts"]
-    );
-}
-
-#[test]
 fn several_files_are_one_fleet_and_their_problems_come_in_order() {
     let first =
         InputFile { name: "a.yaml".into(), text: "fleet: x\ndefaults: { ssh: { user: a } }\n".into() };
