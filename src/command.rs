@@ -7,7 +7,6 @@ pub(crate) mod list;
 pub(crate) mod render;
 pub(crate) mod validate;
 
-use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -15,7 +14,6 @@ use timefleet_agent::host::desired::Desired;
 
 use crate::agents::AgentsError;
 use crate::inventory::files::FilesError;
-use crate::inventory::host::{Service, UpstreamFrom};
 use crate::inventory::selection::SelectionError;
 use crate::inventory::{Host, Inputs, Inventory};
 use crate::lab::LabError;
@@ -137,22 +135,10 @@ fn wishes(inventory: &Inventory, hosts: &[&Host]) -> Result<Vec<Desired>, Comman
     if errors.is_empty() { Ok(wishes) } else { Err(CommandError::Render(errors)) }
 }
 
-/// Whether the files of every host can be made; they are not kept: a large fleet has gigabytes of them. Hosts that say
-/// nothing of their own differ in nothing but their names, so one of them stands for all.
+/// Whether the files of every host can be made; they are not kept: a large fleet has gigabytes of them.
 fn renders(inventory: &Inventory) -> Result<(), CommandError> {
     use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-    let mut seen = HashSet::new();
-    let follows_itself = |host: &Host| {
-        host.time.upstreams.iter().any(|upstream| match &upstream.from {
-            UpstreamFrom::Group(group) => host.groups.contains(group),
-            UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => false,
-        })
-    };
-    let mut differs = |host: &Host| {
-        let agent = (*host.agent.service == Service::Process, host.agent.home.value.clone());
-        follows_itself(host) || seen.insert((host.time.identity(), agent))
-    };
-    let hosts: Vec<&Host> = inventory.hosts.iter().filter(|host| differs(host)).collect();
+    let hosts = inventory.kinds();
     let failed = hosts.par_iter().filter_map(|host| crate::render::render(inventory, host).err());
     let errors: Vec<RenderError> = failed.collect();
     if errors.is_empty() { Ok(()) } else { Err(CommandError::Render(errors)) }

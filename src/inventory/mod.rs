@@ -5,6 +5,7 @@
 
 mod address;
 mod defaults;
+mod deferred;
 pub(crate) mod explain;
 pub(crate) mod files;
 pub(crate) mod host;
@@ -25,7 +26,7 @@ mod tree;
 mod vars;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
@@ -80,6 +81,26 @@ impl Inventory {
         self.groups.get(*self.group_by_name.get(name)?)
     }
 
+    /// One host for all that differ in nothing but their names and addresses: what is rendered of one of them is as good or
+    /// bad as that of the others. A host that is in a group it follows is one of a kind, since it does not follow itself.
+    pub(crate) fn kinds(&self) -> Vec<&Host> {
+        use host::{Service, UpstreamFrom};
+        let mut seen = HashSet::new();
+        let follows_itself = |host: &Host| {
+            host.time.upstreams.iter().any(|upstream| match &upstream.from {
+                UpstreamFrom::Group(group) => host.groups.contains(group),
+                UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => false,
+            })
+        };
+        let mut differs = |host: &Host| {
+            let process = *host.agent.service == Service::Process;
+            let agent = process.then(|| host.agent.home.value.clone());
+            follows_itself(host)
+                || seen.insert((host.time.identity(), *host.role == host::Role::Server, agent))
+        };
+        self.hosts.iter().filter(|host| differs(host)).collect()
+    }
+
     /// Every host of a group and of the groups inside it, in the order of the files.
     pub(crate) fn members<'a>(&'a self, group: &str) -> impl Iterator<Item = &'a Host> {
         let members = self.group(group).map_or(&[][..], |group| &group.members);
@@ -97,7 +118,7 @@ impl Inventory {
 
     /// The hosts of this inventory that `host` takes its time from, each once, in the order of its upstreams.
     pub(crate) fn dependencies<'a>(&'a self, host: &'a Host) -> Vec<&'a Host> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let groups = host.time.upstreams.iter().filter_map(|upstream| match &upstream.from {
             host::UpstreamFrom::Group(group) => Some(group),
             _ => None,

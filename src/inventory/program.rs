@@ -223,7 +223,13 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(60));
         let pid = fs::read_to_string(directory.path().join("fleet.pid")).unwrap();
         // Killed, even if nobody has collected it yet.
-        let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        assert!(state.is_err() || state.is_ok_and(|state| state.contains(") Z ")), "{pid}");
+        let is_gone = || {
+            let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            state.map_or(true, |state| state.contains(") Z ") || !state.contains("(sleep)"))
+        };
+        while !is_gone() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{pid}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }

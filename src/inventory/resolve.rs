@@ -1,7 +1,7 @@
 //! From the tree to hosts: every host's layers laid over each other, defaults filled in.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -29,6 +29,9 @@ struct Member {
     own: Option<(usize, usize)>,
 }
 
+/// Hosts that are looked back at for the same settings.
+const RECENT: usize = 4;
+
 /// The groups of one or more hosts laid over the defaults.
 struct Merged {
     layer: Layer,
@@ -41,11 +44,29 @@ struct Merged {
     names: Arc<[String]>,
     /// For hosts that add nothing of their own.
     shared: OnceCell<(Shared<Ssh>, Shared<Time>)>,
+    /// Of the last few hosts that had something of their own, the newest last.
+    recent: RefCell<Vec<(Shared<Ssh>, Shared<Time>)>>,
 }
 
 impl Merged {
     fn shared(&self, role: Role) -> (Shared<Ssh>, Shared<Time>) {
         self.shared.get_or_init(|| settled(&self.settings, role)).clone()
+    }
+
+    /// A host's own, unless one of the last few hosts has the same.
+    fn same_or_own(&self, settings: &Settings, role: Role) -> (Shared<Ssh>, Shared<Time>) {
+        let (ssh, time) = settled(settings, role);
+        let mut recent = self.recent.borrow_mut();
+        let known =
+            recent.iter().chain(self.shared.get()).find(|known| *known.0 == *ssh && *known.1 == *time);
+        if let Some(known) = known {
+            return known.clone();
+        }
+        if recent.len() >= RECENT {
+            recent.remove(0);
+        }
+        recent.push((ssh.clone(), time.clone()));
+        (ssh, time)
     }
 }
 
@@ -255,6 +276,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
             groups,
             names,
             shared: OnceCell::new(),
+            recent: RefCell::new(Vec::new()),
         });
         self.merged.insert(member.groups.clone(), Rc::clone(&merged));
         merged
@@ -286,7 +308,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         };
         let (ssh, time) = match &settings {
             Cow::Borrowed(_) => merged.shared(role.value),
-            Cow::Owned(settings) => settled(settings, role.value),
+            Cow::Owned(settings) => merged.same_or_own(settings, role.value),
         };
         let host = Host {
             name: member.name.clone(),

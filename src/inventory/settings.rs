@@ -37,7 +37,7 @@ pub(super) struct Template {
     pub(super) key: &'static str,
     pub(super) place: Place,
     /// As it is written.
-    pub(super) spelling: Arc<str>,
+    pub(super) written: Arc<serde_json::Value>,
     /// Which file, and which of its reader's deferred values.
     pub(super) file: usize,
     pub(super) index: usize,
@@ -45,7 +45,7 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn shown(&self) -> Shown {
-        (self.key.to_owned(), serde_json::Value::String(self.spelling.to_string()), Some(self.place.clone()))
+        (self.key.to_owned(), self.written.as_ref().clone(), Some(self.place.clone()))
     }
 }
 
@@ -63,7 +63,7 @@ impl<T: Same> Given<T> {
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Value(mine), Self::Value(theirs)) => mine.value.same(&theirs.value),
-            (Self::Template(mine), Self::Template(theirs)) => mine.spelling == theirs.spelling,
+            (Self::Template(mine), Self::Template(theirs)) => mine.written == theirs.written,
             _ => false,
         }
     }

@@ -94,6 +94,9 @@ fn inside(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains([',', '[', ']', '{', '}', '"', '#', ':']) => value.to_string(),
         Value::Object(entries) => {
+            let mut entries: Vec<_> = entries.iter().collect();
+            // What an upstream is comes before what it is like.
+            entries.sort_by_key(|(key, _)| !["server", "pool", "group"].contains(&key.as_str()));
             let entries: Vec<_> =
                 entries.iter().map(|(key, value)| format!("{key}: {}", inside(value))).collect();
             format!("{{ {} }}", entries.join(", "))

@@ -5,9 +5,9 @@ use super::rule::CONTRADICTING_EXTRA;
 use crate::inventory::Inventory;
 use crate::render::{RenderError, render};
 
-/// Renders every host that has extra lines: only the whole configuration shows what such a line does to it.
+/// Renders hosts that have extra lines, one of each kind: only the whole configuration shows what such a line does to it.
 pub(super) fn check(inventory: &Inventory, findings: &mut Vec<Finding>) {
-    for host in inventory.hosts.iter().filter(|host| !host.time.extra.is_empty()) {
+    for host in inventory.kinds().into_iter().filter(|host| !host.time.extra.is_empty()) {
         if let Err(RenderError::Extra { place, message, .. }) = render(inventory, host) {
             let help = "extra lines are for what has no key of its own, in the words of chrony.conf(5)";
             let known = |finding: &Finding| finding.place == place && finding.message == message;

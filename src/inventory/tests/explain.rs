@@ -53,7 +53,7 @@ fn every_value_names_its_layer_and_those_that_it_shadows() {
         ["5 @hall fleet.yaml:9:30", "4 @plant fleet.yaml:5:26", "3 defaults fleet.yaml:2:68"]
     );
     assert_eq!(story("a", "ssh.user"), ["ops @other fleet.yaml:13:25", "ops defaults fleet.yaml:2:40"]);
-    assert_eq!(story("a", "vars.site"), ["plant @plant fleet.yaml:6:19", "none defaults fleet.yaml:2:94"]);
+    assert_eq!(story("a", "vars.site"), ["plant @plant fleet.yaml:6:19", "none defaults fleet.yaml:2:98"]);
     assert_eq!(
         story("b", "time.upstreams"),
         ["[{ server: ntp.plant, iburst: true }] @plant fleet.yaml:5:29"],

@@ -175,6 +175,30 @@ groups:
 }
 
 #[test]
+fn unrelated_groups_must_agree_on_templates_too() {
+    let text = |a: &str, b: &str| {
+        format!(
+            "fleet: x
+defaults: {{ role: client, vars: {{ v: 1 }} }}
+groups:
+  a: {{ time: {{ extra: ['{a}'] }}, hosts: {{ h: }} }}
+  b: {{ time: {{ extra: ['{b}'] }}, hosts: {{ h: }} }}
+"
+        )
+    };
+    assert_eq!(extra(&good(&text("# {{ v }}", "# {{ v }}")), "h"), ["# 1"]);
+    for other in ["# {{ v + 1 }}", "# 1"] {
+        assert_eq!(
+            wrong(&text("# {{ v }}", other)),
+            [
+                "5:16: host `h` is in two unrelated groups that differ in `time.extra` | put one group inside the other, or give the host a value of its own"
+            ],
+            "{other}"
+        );
+    }
+}
+
+#[test]
 fn variables_that_double_each_other_end_soon() {
     let chain: String =
         (1..=40).map(|n| format!("v{n}: '{{{{ v{} }}}}{{{{ v{} }}}}', ", n - 1, n - 1)).collect();
