@@ -212,6 +212,10 @@ fn syntax_message(error: &serde_yaml::Error) -> (String, Option<String>) {
         other => {
             let text = other.to_string();
             let message = text.split(" at line ").next().unwrap_or(&text);
+            // The parser's own limit, for brackets in brackets, comes before ours.
+            if message.contains("recursion limit") {
+                return (format!("nested deeper than {MAX_DEPTH} levels"), None);
+            }
             let help = message.contains("tabs").then(|| "indent with spaces".to_owned());
             return (format!("not YAML: {message}"), help);
         }
