@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::inventory::selection::Selection;
+
 macro_rules! exit_codes {
     () => {
         "\
@@ -116,6 +118,16 @@ pub(crate) enum Command {
     /// What an inventory cannot say is kept as a comment beside its host or group, and named on standard error.
     #[command(subcommand)]
     Import(ImportFrom),
+    /// List the hosts of an inventory with their roles, addresses and groups
+    #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
+    List(ListArgs),
+
+    /// Say where the values of a host come from, and what each of them shadows
+    ///
+    /// For every key: the value that counts, the layer and the `file:line:column` that give it, and below it the
+    /// values of outer layers that it takes the place of.
+    #[command(after_help = "Exit codes:\n  0  all well\n  2  the input or the command line is wrong")]
+    Explain(ExplainArgs),
 
     /// Run the main job on a fleet on this machine: one isolated server, four clients, no root
     ///
@@ -140,9 +152,13 @@ pub(crate) struct ApplyArgs {
 /// What every command that talks to hosts can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FleetArgs {
-    /// Inventory files, read as one (`-`: standard input)
+    /// Inventory files and directories, read as one (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
+
+    /// Only these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
 
     /// How to print the report on standard output
     #[arg(long, value_enum, default_value_t = Output::Table)]
@@ -173,7 +189,7 @@ pub(crate) enum Output {
 /// What validate can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// Inventory files, each checked on its own (`-`: standard input)
+    /// Inventory files and directories, each checked on its own (`-`: standard input)
     #[arg(value_name = "INVENTORY", required_unless_present = "explain")]
     pub(crate) inventories: Vec<PathBuf>,
 
@@ -218,7 +234,7 @@ pub(crate) enum FindingsOutput {
 /// What graph can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GraphArgs {
-    /// Inventory files, read as one (`-`: standard input)
+    /// Inventory files and directories, read as one (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
 
@@ -243,13 +259,13 @@ pub(crate) enum GraphOutput {
 /// What render can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RenderArgs {
-    /// Inventory files, read as one (`-`: standard input)
+    /// Inventory files and directories, read as one (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
 
-    /// Only this host
-    #[arg(long, value_name = "HOST")]
-    pub(crate) on: Option<String>,
+    /// Only these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
 
     /// Write the files below this directory, as DIR/HOST/etc/timefleet/agent.conf, instead of printing them
     ///
@@ -350,6 +366,51 @@ pub(crate) struct ImportArgs {
     /// Where to write the inventory instead of to standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// What list can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Inventory files and directories, read as one (`-`: standard input)
+    #[arg(value_name = "INVENTORY", required = true)]
+    pub(crate) inventories: Vec<PathBuf>,
+
+    /// Only these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
+
+    /// How to print the hosts on standard output
+    #[arg(long, value_enum, default_value_t = ListOutput::Table)]
+    pub(crate) output: ListOutput,
+}
+
+/// What explain can be told.
+#[derive(Clone, Debug, Args)]
+#[command(override_usage = "timefleet explain [OPTIONS] <INVENTORY> <HOST> [KEY]
+       timefleet explain [OPTIONS] -i <INVENTORY>... <HOST> [KEY]")]
+pub(crate) struct ExplainArgs {
+    /// An inventory, a host of it, and a key such as time.maxdistance or only time (all keys, unless given)
+    #[arg(value_name = "INVENTORY HOST KEY", required = true, num_args = 1..=3)]
+    pub(crate) words: Vec<String>,
+
+    /// Inventory files and directories, read as one; then only the host and the key are given without an option
+    #[arg(short, long = "inventory", value_name = "INVENTORY")]
+    pub(crate) inventories: Vec<PathBuf>,
+
+    /// How to print it on standard output
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+/// How to print hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListOutput {
+    /// For a person
+    Table,
+    /// For a program; versioned
+    Json,
+    /// One name a line, for a pipe
+    Names,
 }
 
 /// What lab can be told.

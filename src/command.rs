@@ -1,9 +1,11 @@
 //! The commands' bodies: from what was typed to an exit code.
 
+pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod graph;
 pub(crate) mod import;
 pub(crate) mod lab;
+pub(crate) mod list;
 pub(crate) mod render;
 pub(crate) mod schema;
 pub(crate) mod validate;
@@ -16,7 +18,9 @@ use timefleet_agent::host::desired::Desired;
 
 use crate::agents::AgentsError;
 use crate::import::ImportError;
-use crate::inventory::{InputFile, Inventory};
+use crate::inventory::files::FilesError;
+use crate::inventory::selection::SelectionError;
+use crate::inventory::{self, Host, InputFile, Inputs, Inventory, Problem};
 use crate::lab::LabError;
 use crate::lint;
 use crate::render::{RenderError, Templates, render_with};
@@ -25,12 +29,20 @@ use crate::render::{RenderError, Templates, render_with};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// An inventory is not there or cannot be read.
-    #[error("cannot read {}: {source}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The kernel's words.
-        source: io::Error,
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// Nobody of that name.
+    #[error(
+        "there is no {what} `{name}`{}",
+        .similar.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    )]
+    Unknown {
+        /// `host in the inventory`, `key`.
+        what: &'static str,
+        /// As typed.
+        name: String,
+        /// What looks most like it.
+        similar: Option<String>,
     },
     /// An inventory is wrong; its problems have been printed with their places.
     #[error("{} in {files}; nothing was touched", crate::report::quantity::errors_and_warnings(*errors, *warnings))]
@@ -69,14 +81,6 @@ pub(crate) enum CommandError {
     /// `--deny` names nothing.
     #[error(transparent)]
     UnknownRule(#[from] lint::UnknownRule),
-    /// There is no such host.
-    #[error("there is no host `{name}` in the inventory{}", .similar.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
-    NoSuchHost {
-        /// As typed.
-        name: String,
-        /// The host whose name looks most like it.
-        similar: Option<String>,
-    },
     /// Nothing could be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -88,6 +92,12 @@ pub(crate) enum CommandError {
         /// Files.
         files: usize,
     },
+    /// `--on` means nobody.
+    #[error("--on: {0}")]
+    Selection(#[from] SelectionError),
+    /// Words are missing.
+    #[error("explain what? timefleet explain INVENTORY HOST [KEY], or with -i INVENTORY: HOST [KEY]")]
+    ExplainWhat,
     /// The directory of agents is not as it should be.
     #[error(transparent)]
     Agents(#[from] AgentsError),
@@ -112,15 +122,17 @@ impl CommandError {
     /// What the program ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Read { .. }
+            Self::Files(_)
+            | Self::Unknown { .. }
+            | Self::ExplainWhat
             | Self::Input { .. }
             | Self::Render(_)
             | Self::Import(_)
             | Self::MoreHostsThanFiles { .. }
-            | Self::NoSuchHost { .. }
             | Self::NoSuchRule { .. }
             | Self::NoSuchProfile { .. }
             | Self::UnknownRule(_)
+            | Self::Selection(_)
             | Self::Agents(_) => 2,
             Self::Write(_)
             | Self::Lab(_)
@@ -138,18 +150,34 @@ fn lines(errors: &[RenderError]) -> String {
 
 /// Reads inventories and checks them, as one. Problems are printed on standard error; errors among them are the end.
 fn checked(paths: &[PathBuf]) -> Result<Inventory, CommandError> {
-    let files = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let names = files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", ");
-    let checked = lint::check(files, home().as_deref());
+    let checked = lint::check(Inputs::read(paths)?, home().as_deref());
     // Whoever closed standard error does not want to know; the exit code says it all the same.
     let _ = checked.print(&mut anstream::stderr().lock());
     let (errors, warnings) = (checked.errors(), checked.warnings());
-    checked.inventory.ok_or(CommandError::Input { errors, warnings, files: names })
+    checked.inventory.ok_or_else(|| CommandError::Input { errors, warnings, files: names(paths) })
 }
 
-fn read(path: &Path) -> Result<InputFile, CommandError> {
+/// Reads inventories as one; the rules are not asked. Problems are printed on standard error.
+fn loaded(paths: &[PathBuf]) -> Result<Inventory, CommandError> {
+    let inputs = Inputs::read(paths)?;
+    inventory::load_inputs(&inputs, home().as_deref()).map_err(|problems| refused(&problems, &inputs, paths))
+}
+
+fn refused(problems: &[Problem], inputs: &Inputs, paths: &[PathBuf]) -> CommandError {
+    // Whoever closed standard error does not want to know; the exit code says it all the same.
+    let _ = inventory::problem::print(problems, &inputs.files, &mut anstream::stderr().lock());
+    CommandError::Input { errors: problems.len(), warnings: 0, files: names(paths) }
+}
+
+/// Inventories as the user named them.
+fn names(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads one file that is no inventory, or standard input.
+fn read(path: &Path) -> Result<InputFile, FilesError> {
     let text = if path == Path::new("-") { stdin() } else { std::fs::read_to_string(path) };
-    let text = text.map_err(|source| CommandError::Read { path: path.to_owned(), source })?;
+    let text = text.map_err(|source| FilesError::Read { path: path.to_owned(), source })?;
     Ok(InputFile { name: path.display().to_string(), text })
 }
 
@@ -163,17 +191,20 @@ fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
 }
 
-/// What should be true of every host, in the inventory's order: rendered in parallel, every error kept.
-fn wishes(inventory: &Inventory) -> Result<Vec<Desired>, CommandError> {
-    wishes_by(inventory, None)
+/// What should be true of these hosts, in their order: rendered in parallel, every error kept.
+fn wishes(inventory: &Inventory, hosts: &[&Host]) -> Result<Vec<Desired>, CommandError> {
+    wishes_by(inventory, hosts, None)
 }
 
 /// The same, with one template for the configurations of all hosts.
-fn wishes_by(inventory: &Inventory, template: Option<&Path>) -> Result<Vec<Desired>, CommandError> {
+fn wishes_by(
+    inventory: &Inventory,
+    hosts: &[&Host],
+    template: Option<&Path>,
+) -> Result<Vec<Desired>, CommandError> {
     use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
     let templates = Templates::read(inventory, template).map_err(CommandError::Render)?;
-    let rendered: Vec<_> =
-        inventory.hosts.par_iter().map(|host| render_with(inventory, host, &templates)).collect();
+    let rendered: Vec<_> = hosts.par_iter().map(|host| render_with(inventory, host, &templates)).collect();
     let mut wishes = Vec::with_capacity(rendered.len());
     let mut errors = Vec::new();
     for one in rendered {
@@ -182,7 +213,21 @@ fn wishes_by(inventory: &Inventory, template: Option<&Path>) -> Result<Vec<Desir
             Err(error) => errors.push(error),
         }
     }
-    // What is wrong with a template is wrong for every host that it serves: it is said once.
+    if errors.is_empty() { Ok(wishes) } else { Err(not_rendered(errors)) }
+}
+
+/// Whether the files of every host can be made; they are not kept: a large fleet has gigabytes of them.
+fn renders(inventory: &Inventory) -> Result<(), CommandError> {
+    use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+    let templates = Templates::read(inventory, None).map_err(CommandError::Render)?;
+    let kinds = inventory.kinds();
+    let failed = kinds.par_iter().filter_map(|host| render_with(inventory, host, &templates).err());
+    let errors: Vec<RenderError> = failed.collect();
+    if errors.is_empty() { Ok(()) } else { Err(not_rendered(errors)) }
+}
+
+/// What is wrong with a template is wrong for every host that it serves: it is said once.
+fn not_rendered(mut errors: Vec<RenderError>) -> CommandError {
     let mut told = HashSet::new();
     errors.retain(|error| match error {
         RenderError::Template { template, line, column, message, .. } => {
@@ -190,7 +235,7 @@ fn wishes_by(inventory: &Inventory, template: Option<&Path>) -> Result<Vec<Desir
         }
         _ => true,
     });
-    if errors.is_empty() { Ok(wishes) } else { Err(CommandError::Render(errors)) }
+    CommandError::Render(errors)
 }
 
 /// Says on standard error why a command ended.

@@ -43,6 +43,8 @@ fn main() -> ExitCode {
         Command::Schema => command::schema::run(),
         Command::Render(args) => command::render::run(args),
         Command::Import(from) => command::import::run(from),
+        Command::List(args) => command::list::run(args),
+        Command::Explain(args) => command::explain::run(args),
         Command::Lab(args) => command::lab::run(args),
     };
     ExitCode::from(ended.unwrap_or_else(|error| {

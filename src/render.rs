@@ -179,7 +179,7 @@ fn config_text(
         host => &host.name,
         address => &host.address.value,
         role => if *host.role == Role::Server { "server" } else { "client" },
-        groups => &host.groups,
+        groups => host.groups.to_vec(),
         upstreams => sources.iter().map(SourceLine::text).collect::<Vec<_>>(),
         driftfile => drift_file(host, layout),
         makestep => time.makestep.as_ref().map(|step| context! {

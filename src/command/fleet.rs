@@ -18,8 +18,9 @@ use crate::conversation::{self, Conversation, ConversationError, Progress};
 use crate::curtain::Curtain;
 use crate::inventory::Inventory;
 use crate::inventory::host::Host;
+use crate::inventory::selection::Selection;
 use crate::progress::{Board, Line};
-use crate::report::{self, Command, FleetReport};
+use crate::report::{self, Command, FleetReport, Subset};
 use crate::rollout::{self, Broken, Limits, Stop};
 use crate::ssh::{SshError, Target};
 
@@ -41,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) wait: Duration,
     /// The agents at hand.
     pub(crate) agents: Arc<Agents>,
+    /// Only these hosts; the others are not touched.
+    pub(crate) on: Option<Selection>,
 }
 
 /// `timefleet apply`
@@ -66,6 +69,7 @@ fn talk(command: Command, args: &FleetArgs, wait: Duration) -> Result<u8, Comman
         connect: args.timeout.into(),
         wait,
         agents: Arc::new(Agents::load(args.agents.as_deref())?),
+        on: args.on.clone(),
     };
     let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime)?;
     let report = runtime.block_on(async {
@@ -82,10 +86,19 @@ pub(crate) async fn run(
     options: &Options,
     stop: watch::Receiver<Stop>,
 ) -> Result<FleetReport, CommandError> {
-    let wishes = super::wishes(&inventory)?;
-    let waves = waves(options.command, &inventory);
+    let chosen = match &options.on {
+        Some(selection) => selection.of(&inventory)?,
+        None => (0..inventory.hosts.len()).collect(),
+    };
+    let hosts: Vec<&Host> = chosen.iter().filter_map(|&index| inventory.hosts.get(index)).collect();
+    let wishes = super::wishes(&inventory, &hosts)?;
+    let pairs: Arc<Vec<(Host, Desired)>> = Arc::new(hosts.into_iter().cloned().zip(wishes).collect());
+    let waves = waves(options.command, &inventory, &chosen);
+    let subset = options
+        .on
+        .as_ref()
+        .map(|on| Subset { on: on.to_string(), left_out: inventory.hosts.len() - chosen.len() });
     let fleet = inventory.fleet.value.clone();
-    let pairs: Arc<Vec<(Host, Desired)>> = Arc::new(inventory.hosts.into_iter().zip(wishes).collect());
     let deadline = options.connect + options.wait + MARGIN;
     let limits = Limits { forks: options.forks, deadline: deadline + GRACE };
     let board = Board::on_stderr();
@@ -104,23 +117,28 @@ pub(crate) async fn run(
     let hosts: Vec<&Host> = pairs.iter().map(|(host, _)| host).collect();
     let results = rollout::results(&hosts, &waves, ended);
     let interrupted = *stop.borrow() != Stop::Not;
-    Ok(FleetReport::new(fleet, options.command, started, now(), interrupted, results))
+    let report = FleetReport::new(fleet, options.command, started, now(), interrupted, results);
+    Ok(FleetReport { subset, ..report })
 }
 
-/// Only an apply needs an order: who is only looked at can be looked at together.
-fn waves(command: Command, inventory: &Inventory) -> Vec<Vec<usize>> {
+/// Only an apply needs an order: who is only looked at can be looked at together. The order is that of the whole fleet;
+/// the indices in the waves are those of `chosen`.
+fn waves(command: Command, inventory: &Inventory, chosen: &[usize]) -> Vec<Vec<usize>> {
     if command != Command::Apply {
-        return vec![(0..inventory.hosts.len()).collect()];
+        return vec![(0..chosen.len()).collect()];
     }
-    let numbers: std::collections::HashMap<&str, usize> =
-        inventory.hosts.iter().enumerate().map(|(number, host)| (host.name.as_str(), number)).collect();
-    let number = |server: &Host| numbers.get(server.name.as_str()).copied();
+    let number = |server: &Host| inventory.index_of(&server.name);
     let sources: Vec<Vec<usize>> = inventory
         .hosts
         .iter()
         .map(|host| inventory.dependencies(host).into_iter().filter_map(number).collect())
         .collect();
-    rollout::waves(&sources)
+    let among_chosen = |wave: Vec<usize>| -> Vec<usize> {
+        wave.iter().filter_map(|host| chosen.binary_search(host).ok()).collect()
+    };
+    let mut waves: Vec<Vec<usize>> = rollout::waves(&sources).into_iter().map(among_chosen).collect();
+    waves.retain(|wave| !wave.is_empty());
+    waves
 }
 
 async fn one_host(

@@ -51,6 +51,7 @@ async fn apply(inventory: Inventory) -> Result<FleetReport, CommandError> {
         connect: Duration::from_secs(10),
         wait: Duration::from_secs(60),
         agents: Arc::new(Agents::carried()),
+        on: None,
     };
     roll_out(inventory, &options, stop).await
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::CommandError;
 use crate::cli::{FindingsOutput, ValidateArgs};
 use crate::findings::{Collector, Fleet};
-use crate::inventory::{self, Inventory, suggestion};
+use crate::inventory::{self, Inputs, Inventory, suggestion};
 use crate::lint::catalogue::RULES;
 use crate::lint::profile::{self, CARRIED, Profile};
 use crate::lint::{self, Allowed, Checked, Policy, explain, rule};
@@ -38,11 +38,11 @@ struct Examined {
 /// Checks files as one inventory, rendering included: what the agent's own parser would refuse is found here.
 fn examine(paths: &[PathBuf], policy: &Policy) -> Examined {
     let names = paths.iter().map(|path| path.display().to_string()).collect();
-    match paths.iter().map(|path| super::read(path)).collect::<Result<Vec<_>, _>>() {
-        Err(failure) => Examined { names, checked: None, failure: Some(failure) },
-        Ok(files) => {
-            let checked = lint::check_with(files, super::home().as_deref(), policy);
-            let failure = checked.inventory.as_ref().and_then(|inventory| super::wishes(inventory).err());
+    match Inputs::read(paths) {
+        Err(failure) => Examined { names, checked: None, failure: Some(failure.into()) },
+        Ok(inputs) => {
+            let checked = lint::check_with(inputs, super::home().as_deref(), policy);
+            let failure = checked.inventory.as_ref().and_then(|inventory| super::renders(inventory).err());
             Examined { names, checked: Some(checked), failure }
         }
     }

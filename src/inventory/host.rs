@@ -1,7 +1,7 @@
 //! A host after all layers are laid over each other: what the inventory finally says of it.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,7 +56,44 @@ impl<T> Sourced<T> {
     }
 }
 
-/// What the inventory says of one host.
+/// One value for many hosts; who changes it gets a copy of its own.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Shared<T>(Arc<T>);
+
+impl<T> Shared<T> {
+    /// The same number for the same value, as long as it is there.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+/// What the inventory says of one host. Hosts that say nothing of their own share what their groups say: a fleet of a
+/// hundred thousand has a few hundred different ones.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Host {
     /// Name in the inventory, unique.
@@ -64,21 +101,21 @@ pub(crate) struct Host {
     /// Where the host was declared.
     pub(crate) place: Place,
     /// Groups it is in, outermost first.
-    pub(crate) groups: Vec<String>,
+    pub(crate) groups: Arc<[String]>,
     /// What it is for.
     pub(crate) role: Sourced<Role>,
     /// Name or address that SSH connects to and that clients poll (default: the host's name).
     pub(crate) address: Sourced<String>,
     /// How to reach it.
-    pub(crate) ssh: Ssh,
+    pub(crate) ssh: Shared<Ssh>,
     /// How the agent is installed and run.
     pub(crate) agent: AgentPlacement,
     /// Other time daemons may be stopped and disabled.
     pub(crate) take_over: Sourced<bool>,
     /// What its clock should follow and whom it serves.
-    pub(crate) time: Time,
+    pub(crate) time: Shared<Time>,
     /// Rules that may find something here, each at the place of its name.
-    pub(crate) allow_rules: Vec<Sourced<AllowedRule>>,
+    pub(crate) allow_rules: Shared<Vec<Sourced<AllowedRule>>>,
 }
 
 /// A rule whose findings are known and fine.
@@ -97,6 +134,16 @@ pub(crate) enum Role {
     Server,
     /// Only follows.
     Client,
+}
+
+impl Role {
+    /// As an inventory writes it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
 }
 
 /// How to reach a host; `None` = ask the user's own SSH configuration, then OpenSSH's default.

@@ -1,4 +1,4 @@
-//! The keys of one layer: `role`, `ssh`, `agent`, `take_over`, `time`.
+//! The keys of one layer: `role`, `ssh`, `agent`, `take_over`, `time`; for `vars` see there.
 
 use ipnet::IpNet;
 
@@ -11,9 +11,10 @@ use super::options;
 use super::problem::Problem;
 use super::reader::{Field, Reader};
 use super::settings::Settings;
+use super::vars::Vars;
 
 /// What every layer may say.
-pub(super) const LAYER: [&str; 6] = ["role", "ssh", "agent", "take_over", "time", "allow_rules"];
+pub(super) const LAYER: [&str; 7] = ["role", "ssh", "agent", "take_over", "time", "allow_rules", "vars"];
 pub(super) const ALLOWED_RULE: [&str; 2] = ["rule", "reason"];
 pub(super) const SSH: [&str; 6] = ["user", "port", "identity", "become", "jump", "known_hosts"];
 pub(super) const AGENT: [&str; 2] = ["service", "home"];
@@ -59,29 +60,60 @@ pub(super) const POLL: (i8, i8) = (-7, 24);
 
 impl<'a> Reader<'_, 'a> {
     /// Takes one of the keys in [`LAYER`].
-    pub(super) fn layer_key(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+    pub(super) fn layer_key(&mut self, field: Field<'_, 'a>, settings: &mut Settings, vars: &mut Vars) {
         match field.name {
-            "role" => {
+            "role" | "take_over" | "allow_rules" => self.setting(field, settings),
+            "ssh" => self.inner_settings(field, "ssh.", &SSH, settings),
+            "agent" => self.inner_settings(field, "agent.", &AGENT, settings),
+            "vars" => *vars = self.vars(field),
+            _ => self.inner_settings(field, "time.", &TIME, settings),
+        }
+    }
+
+    fn inner_settings(
+        &mut self,
+        field: Field<'_, 'a>,
+        prefix: &'static str,
+        known: &[&'static str],
+        settings: &mut Settings,
+    ) {
+        for inner in self.inner(field, prefix, known) {
+            self.setting(inner, settings);
+        }
+    }
+
+    /// Reads one setting, or puts it aside when a template is in it.
+    pub(super) fn setting(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        // The keys of these are laid over each other one by one, so they are put aside one by one.
+        let whole =
+            !matches!((field.name, &field.value.kind), ("local" | "makestep" | "ratelimit", Kind::Map(_)));
+        if whole && let Some(template) = self.defer(field) {
+            settings.templates.push(template);
+            return;
+        }
+        match field.prefix {
+            "" if field.name == "role" => {
                 settings.role = self.word(field, &[("server", Role::Server), ("client", Role::Client)]);
                 self.role_misread |= settings.role.is_none();
             }
-            "take_over" => settings.take_over = self.bool(field),
-            "allow_rules" => settings.allow_rules = self.items(field, Self::allowed_rule),
-            "ssh" => {
-                for inner in self.inner(field, "ssh.", &SSH) {
-                    self.ssh_key(inner, settings);
-                }
+            "" if field.name == "allow_rules" => {
+                settings.allow_rules = self.items(field, Self::allowed_rule);
             }
-            "agent" => {
-                for inner in self.inner(field, "agent.", &AGENT) {
-                    self.agent_key(inner, settings);
-                }
-            }
-            _ => {
-                for inner in self.inner(field, "time.", &TIME) {
-                    self.time_key(inner, settings);
-                }
-            }
+            "" => settings.take_over = self.bool(field),
+            "ssh." => self.ssh_key(field, settings),
+            "agent." => self.agent_key(field, settings),
+            "time.local." => self.local_key(field, settings),
+            "time.makestep." => match field.name {
+                "threshold" => settings.makestep_threshold = self.seconds(field),
+                _ => settings.makestep_limit = self.whole(field, (-1, i32::MAX)),
+            },
+            "time.ratelimit." => match field.name {
+                "interval" => settings.ratelimit_interval = self.whole(field, (-19, 12)),
+                "burst" => settings.ratelimit_burst = self.whole(field, (1, 255)),
+                "leak" => settings.ratelimit_leak = self.whole(field, (1, 4)),
+                _ => settings.ratelimit_kod = self.whole(field, (0, 4)),
+            },
+            _ => self.time_key(field, settings),
         }
     }
 
@@ -159,15 +191,17 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         settings.local = Some(Sourced::written(true, self.key_place(field.key)));
-        for inner in self.inner(field, "time.local.", &LOCAL) {
-            match inner.name {
-                "stratum" => settings.local_stratum = self.whole(inner, (1, 15)),
-                "orphan" => settings.local_orphan = self.bool(inner),
-                "activate" => settings.local_activate = self.seconds_within(inner, (0.0, 1e6)),
-                "waitsynced" => settings.local_waitsynced = self.seconds_within(inner, (0.0, 1e9)),
-                "waitunsynced" => settings.local_waitunsynced = self.seconds_within(inner, (0.0, 1e9)),
-                _ => settings.local_distance = self.seconds(inner),
-            }
+        self.inner_settings(field, "time.local.", &LOCAL, settings);
+    }
+
+    fn local_key(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
+        match field.name {
+            "stratum" => settings.local_stratum = self.whole(field, (1, 15)),
+            "orphan" => settings.local_orphan = self.bool(field),
+            "activate" => settings.local_activate = self.seconds_within(field, (0.0, 1e6)),
+            "waitsynced" => settings.local_waitsynced = self.seconds_within(field, (0.0, 1e9)),
+            "waitunsynced" => settings.local_waitunsynced = self.seconds_within(field, (0.0, 1e9)),
+            _ => settings.local_distance = self.seconds(field),
         }
     }
 
@@ -177,12 +211,7 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         settings.makestep = Some(Sourced::written(true, self.key_place(field.key)));
-        for inner in self.inner(field, "time.makestep.", &MAKESTEP) {
-            match inner.name {
-                "threshold" => settings.makestep_threshold = self.seconds(inner),
-                _ => settings.makestep_limit = self.whole(inner, (-1, i32::MAX)),
-            }
-        }
+        self.inner_settings(field, "time.makestep.", &MAKESTEP, settings);
     }
 
     fn ratelimit(&mut self, field: Field<'_, 'a>, settings: &mut Settings) {
@@ -191,14 +220,7 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         settings.ratelimit = Some(Sourced::written(true, self.key_place(field.key)));
-        for inner in self.inner(field, "time.ratelimit.", &RATELIMIT) {
-            match inner.name {
-                "interval" => settings.ratelimit_interval = self.whole(inner, (-19, 12)),
-                "burst" => settings.ratelimit_burst = self.whole(inner, (1, 255)),
-                "leak" => settings.ratelimit_leak = self.whole(inner, (1, 4)),
-                _ => settings.ratelimit_kod = self.whole(inner, (0, 4)),
-            }
-        }
+        self.inner_settings(field, "time.ratelimit.", &RATELIMIT, settings);
     }
 
     /// `local: false` and the like: anything that is neither a mapping nor nothing is read as a switch.

@@ -3,8 +3,11 @@
 //! The walk: `source` text -> `node` tree with spans -> `tree` of groups and `settings` -> `resolve`d hosts. Nothing
 //! stops at the first mistake: every room adds its [`Problem`]s to one list.
 
+mod address;
 mod defaults;
-mod extra;
+mod deferred;
+pub(crate) mod explain;
+pub(crate) mod files;
 pub(crate) mod host;
 mod keys;
 mod network;
@@ -12,27 +15,35 @@ mod node;
 mod options;
 pub(crate) mod problem;
 pub(crate) mod profile;
+mod program;
 mod range;
 mod reader;
 mod resolve;
 pub(crate) mod schema;
+pub(crate) mod selection;
 mod settings;
+pub(crate) mod show;
 pub(crate) mod source;
+mod template;
 mod tree;
+mod vars;
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
+pub(crate) use explain::Explanation;
+pub(crate) use files::Inputs;
 pub(crate) use host::{Host, Place, Sourced};
 pub(crate) use problem::{Problem, Severity};
-pub(crate) use reader::is_host_name;
-pub(crate) use reader::suggestion;
+pub(crate) use reader::{is_host_name, near, suggestion};
 pub(crate) use source::InputFile;
 
 use reader::Reader;
 use resolve::Members;
 use source::Source;
+use template::Filler;
 use tree::Tree;
 
 /// A fleet, every host's layers laid over each other.
@@ -60,12 +71,39 @@ pub(crate) struct Group {
 impl Inventory {
     /// The host of that name.
     pub(crate) fn host(&self, name: &str) -> Option<&Host> {
-        self.hosts.get(*self.host_by_name.get(name)?)
+        self.hosts.get(self.index_of(name)?)
+    }
+
+    /// The index into [`Inventory::hosts`] of the host of that name.
+    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
+        self.host_by_name.get(name).copied()
     }
 
     /// The group of that name.
     pub(crate) fn group(&self, name: &str) -> Option<&Group> {
         self.groups.get(*self.group_by_name.get(name)?)
+    }
+
+    /// One host for all that differ in nothing but their names and addresses: what is rendered of one of them is as good or
+    /// bad as that of the others. A host that is in a group it follows is one of a kind, since it does not follow itself; so is one
+    /// with a template of the user's own, which may make anything of a name.
+    pub(crate) fn kinds(&self) -> Vec<&Host> {
+        use host::{Service, UpstreamFrom};
+        let mut seen = HashSet::new();
+        let follows_itself = |host: &Host| {
+            host.time.upstreams.iter().any(|upstream| match &upstream.from {
+                UpstreamFrom::Group(group) => host.groups.contains(group),
+                UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => false,
+            })
+        };
+        let mut differs = |host: &Host| {
+            let process = *host.agent.service == Service::Process;
+            let agent = process.then(|| host.agent.home.value.clone());
+            follows_itself(host)
+                || host.time.template.is_some()
+                || seen.insert((host.time.identity(), *host.role == host::Role::Server, agent))
+        };
+        self.hosts.iter().filter(|host| differs(host)).collect()
     }
 
     /// Every host of a group and of the groups inside it, in the order of the files.
@@ -85,7 +123,7 @@ impl Inventory {
 
     /// The hosts of this inventory that `host` takes its time from, each once, in the order of its upstreams.
     pub(crate) fn dependencies<'a>(&'a self, host: &'a Host) -> Vec<&'a Host> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let groups = host.time.upstreams.iter().filter_map(|upstream| match &upstream.from {
             host::UpstreamFrom::Group(group) => Some(group),
             _ => None,
@@ -101,25 +139,44 @@ impl Inventory {
 /// this machine (`ssh.identity`, `ssh.known_hosts`).
 ///
 /// All problems of all files come back together, in the order of the files.
+pub(crate) fn load_inputs(inputs: &Inputs, home: Option<&Path>) -> Result<Inventory, Vec<Problem>> {
+    load_and_explain(inputs, home, None).map(|(inventory, _)| inventory)
+}
+
+/// The same from texts; their includes are not followed.
+#[cfg(test)]
 pub(crate) fn load(files: &[InputFile], home: Option<&Path>) -> Result<Inventory, Vec<Problem>> {
+    load_inputs(&files.to_vec().into(), home)
+}
+
+/// Reads inventories, and says of one host how its values came about (`None`: there is no such host).
+pub(crate) fn load_and_explain(
+    inputs: &Inputs,
+    home: Option<&Path>,
+    host: Option<&str>,
+) -> Result<(Inventory, Option<Explanation>), Vec<Problem>> {
+    let files = &inputs.files;
     let sources: Vec<Source<'_>> = files.iter().map(Source::new).collect();
-    let mut readers: Vec<Reader<'_, '_>> = sources.iter().map(|source| Reader::new(source, home)).collect();
-    let mut problems = Vec::new();
+    let filler = RefCell::new(Filler::new());
+    let mut readers: Vec<Reader<'_, '_>> =
+        sources.iter().enumerate().map(|(file, source)| Reader::new(source, file, home, &filler)).collect();
+    let mut problems = inputs.problems.clone();
     let mut roots = Vec::with_capacity(sources.len());
-    for (file, source) in sources.iter().enumerate() {
+    for (number, (source, file)) in sources.iter().zip(files).enumerate() {
         match node::parse(source) {
-            Ok(root) => roots.push((file, root)),
+            _ if !inputs.is_readable(file) => {}
+            Ok(root) => roots.push((number, root)),
             Err(problem) => problems.push(*problem),
         }
     }
+    // What is missing here may stand in a file that could not be read.
+    let complete = roots.len() == files.len() && inputs.problems.is_empty();
     let mut tree = Tree::default();
     for (file, root) in &roots {
         if let Some(reader) = readers.get_mut(*file) {
             tree.read(reader, *file, root);
         }
     }
-    // What is missing here may stand in a file that could not be read.
-    let complete = roots.len() == files.len();
     if complete
         && !tree.fleet_given
         && let Some(source) = sources.first()
@@ -129,26 +186,45 @@ pub(crate) fn load(files: &[InputFile], home: Option<&Path>) -> Result<Inventory
         problems.push(problem);
     }
     let members = Members::gather(&tree, &mut problems);
-    let hosts = members.resolve(&tree, &mut readers);
+    let (hosts, explained) = members.resolve(&tree, &mut readers, host);
     for reader in &mut readers {
         problems.append(&mut reader.problems);
-        let named = reader.named_groups.iter();
-        let unknown = named.filter(|(name, _)| complete && !tree.group_by_name.contains_key(name));
-        problems.extend(unknown.map(|(name, place)| {
-            let groups = tree.groups.iter().map(|group| group.name.as_str());
-            Problem::error(place.clone(), format!("there is no group `{name}`"))
-                .maybe_help(reader::suggestion(name, groups))
-        }));
+        if complete {
+            unknown_groups(reader, &tree, &mut problems);
+        }
     }
     if !problems.is_empty() {
-        problem::in_order(&mut problems, files);
+        finish(&mut problems, inputs);
         return Err(problems);
     }
     let fleet = tree.fleet.clone().unwrap_or(Sourced::default(String::new()));
     let groups = resolve::groups(&tree, &hosts);
     let host_by_name = hosts.iter().enumerate().map(|(at, host)| (host.name.clone(), at)).collect();
     let group_by_name = groups.iter().enumerate().map(|(at, group)| (group.name.clone(), at)).collect();
-    Ok(Inventory { fleet, hosts, groups, host_by_name, group_by_name })
+    let inventory = Inventory { fleet, hosts, groups, host_by_name, group_by_name };
+    let explanation =
+        explained.and_then(|explained| Some(Explanation::new(&explained, inventory.host(host?)?, &tree)));
+    Ok((inventory, explanation))
+}
+
+/// Groups that are named as upstreams and are nowhere; each name is looked up once for each place.
+fn unknown_groups(reader: &Reader<'_, '_>, tree: &Tree<'_, '_>, problems: &mut Vec<Problem>) {
+    for (name, place) in &reader.named_groups {
+        if !tree.group_by_name.contains_key(name) {
+            let groups = tree.groups.iter().map(|group| group.name.as_str());
+            let problem = Problem::error(place.clone(), format!("there is no group `{name}`"))
+                .maybe_help(reader::suggestion(name, groups));
+            problems.push(problem);
+        }
+    }
+}
+
+/// Puts problems into the order of the files, and says of each how its file came to be read.
+pub(crate) fn finish(problems: &mut Vec<Problem>, inputs: &Inputs) {
+    problem::in_order(problems, &inputs.files);
+    for problem in problems {
+        problem.chain = inputs.chain(&problem.place.file);
+    }
 }
 
 #[cfg(test)]

@@ -18,14 +18,14 @@ use super::problem::Problem;
 use super::source::{Source, number};
 
 /// A node and the bytes of the text that say it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node<'a> {
     start: u32,
     end: u32,
     pub(super) kind: Kind<'a>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     Null,
     Bool(bool),
@@ -36,7 +36,12 @@ pub(super) enum Kind<'a> {
     Map(Vec<(Node<'a>, Node<'a>)>),
 }
 
-impl Node<'_> {
+impl<'a> Node<'a> {
+    /// Something else in the same place.
+    pub(super) fn with(&self, kind: Kind<'a>) -> Self {
+        Self { start: self.start, end: self.end, kind }
+    }
+
     pub(super) fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -121,8 +126,10 @@ impl<'de> Visitor<'de> for KindVisitor {
     }
 }
 
-/// The deepest nesting that is read: groups twenty deep. Every level costs stack.
-const MAX_DEPTH: usize = 48;
+/// The deepest nesting that is read: groups seventy deep. Every level costs stack.
+const MAX_DEPTH: usize = 150;
+/// For [`MAX_DEPTH`] levels in a debug build, with room to spare; pages that are not touched cost nothing.
+const STACK: usize = 64 << 20;
 /// Keys, values, lists and maps in one file: 100,000 hosts have about 700,000.
 const MAX_NODES: usize = 20_000_000;
 
@@ -153,8 +160,18 @@ fn options(text: &str) -> Options {
 
 /// Reads one file's YAML; a mistake in the syntax is the only one that can be told.
 pub(super) fn parse<'a>(source: &Source<'a>) -> Result<Node<'a>, Box<Problem>> {
-    serde_yaml::from_str_with_options(source.text, options(source.text))
-        .map_err(|error| Box::new(syntax_problem(source, error.without_snippet())))
+    let read = || {
+        serde_yaml::from_str_with_options(source.text, options(source.text))
+            .map_err(|error| Box::new(syntax_problem(source, error.without_snippet())))
+    };
+    // On a stack of its own, whatever the caller's is like: threads of the tests have two megabytes.
+    std::thread::scope(|scope| {
+        let walk = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+        walk.ok().and_then(|walk| walk.join().ok()).unwrap_or_else(|| {
+            let problem = Problem::error(source.place(0..0), "this file cannot be read: no memory for it");
+            Err(Box::new(problem))
+        })
+    })
 }
 
 fn syntax_problem(source: &Source<'_>, error: &serde_yaml::Error) -> Problem {
@@ -175,10 +192,11 @@ fn syntax_message(error: &serde_yaml::Error) -> (String, Option<String>) {
     use serde_yaml::Error;
     let (message, help) = match error {
         Error::AliasError { error, .. } => return syntax_message(error),
-        Error::Budget { .. } => {
-            let message = format!("nested deeper than {MAX_DEPTH} levels, or larger than any fleet");
-            return (message, None);
+        Error::Budget { breach: serde_yaml::budget::BudgetBreach::Depth { .. }, .. } => {
+            let help = "each group inside another takes two levels".to_owned();
+            return (format!("nested deeper than {MAX_DEPTH} levels"), Some(help));
         }
+        Error::Budget { .. } => ("this file is larger than that of any fleet", ""),
         Error::AliasReplayCounterOverflow { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {
@@ -194,6 +212,10 @@ fn syntax_message(error: &serde_yaml::Error) -> (String, Option<String>) {
         other => {
             let text = other.to_string();
             let message = text.split(" at line ").next().unwrap_or(&text);
+            // The parser's own limit, for brackets in brackets, comes before ours.
+            if message.contains("recursion limit") {
+                return (format!("nested deeper than {MAX_DEPTH} levels"), None);
+            }
             let help = message.contains("tabs").then(|| "indent with spaces".to_owned());
             return (format!("not YAML: {message}"), help);
         }

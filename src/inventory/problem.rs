@@ -48,6 +48,8 @@ pub(crate) struct Problem {
     pub(crate) help: Option<String>,
     /// Who else wants it so, one line each: the texts of compliance profiles.
     pub(crate) notes: Vec<String>,
+    /// The line that includes the file of `place`, the line that includes that file, and so on.
+    pub(crate) chain: Vec<Place>,
 }
 
 impl Problem {
@@ -63,6 +65,7 @@ impl Problem {
             reason: None,
             help: None,
             notes: Vec::new(),
+            chain: vec![],
         }
     }
 
@@ -146,6 +149,9 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(wrapped(help)));
+        }
+        for place in &problem.chain {
+            group = group.element(Level::NOTE.message(format!("included from {place}")));
         }
         if !group.is_empty() {
             writeln!(to, "{}", renderer.render(&[group]))?;

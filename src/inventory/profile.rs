@@ -1,11 +1,14 @@
 //! A compliance profile as it is written: which rules, how bad, with which numbers, and in whose words. Whether there are
 //! such rules is for those to say who know them.
 
+use std::cell::RefCell;
+
 use super::host::{Place, Sourced};
 use super::node::{self, Kind, Node};
 use super::problem::{Problem, Severity};
 use super::reader::{Field, Reader};
 use super::source::{InputFile, Source};
+use super::template::Filler;
 
 const PROFILE: [&str; 4] = ["profile", "title", "about", "rules"];
 
@@ -42,7 +45,8 @@ pub(crate) struct WrittenTuning {
 pub(crate) fn read(file: &InputFile) -> Result<ProfileFile, Vec<Problem>> {
     let source = Source::new(file);
     let root = node::parse(&source).map_err(|problem| vec![*problem])?;
-    let mut reader = Reader::new(&source, None);
+    let filler = RefCell::new(Filler::new());
+    let mut reader = Reader::new(&source, 0, None, &filler);
     let top = source.place(0..0);
     let (mut name, mut title, mut about) = (None, None, None);
     let mut rules = Vec::new();

@@ -1,5 +1,7 @@
 //! Reading nodes as what they should be: every mistake becomes a [`Problem`] and the walk goes on.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
@@ -8,10 +10,12 @@ use std::str::FromStr;
 
 use timefleet_agent::time::Seconds;
 
+use super::deferred::Deferred;
 use super::host::{Place, Sourced};
 use super::node::{Kind, Node};
 use super::problem::Problem;
 use super::source::Source;
+use super::template::{Filler, is_template};
 
 /// One `key: value` of a mapping.
 #[derive(Clone, Copy)]
@@ -40,16 +44,28 @@ pub(super) struct Reader<'r, 'a> {
     pub(super) named_groups: Vec<(String, Place)>,
     /// A role was given and could not be read: hosts without one are no news then.
     pub(super) role_misread: bool,
+    /// Values that are filled in for each host.
+    pub(super) deferred: Vec<Deferred<'a>>,
+    /// What is read now is filled in already.
+    pub(super) filled: bool,
+    /// Compiled templates of all files.
+    pub(super) filler: &'r RefCell<Filler>,
+    pub(super) file: usize,
+}
+
+/// The known word that a wrong one looks most like.
+pub(crate) fn near<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
+    let near = known
+        .filter(|word| word.len().abs_diff(wrong.len()) <= 1 + word.len().min(wrong.len()) / 4)
+        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
+        .filter(|&(distance, word)| distance <= 1 + word.len().min(wrong.len()) / 4)
+        .min_by_key(|&(distance, _)| distance)?;
+    Some(near.1.to_owned())
 }
 
 /// `did you mean …`, or else what there is.
 pub(crate) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<String> {
-    let near = known
-        .clone()
-        .map(|word| (strsim::damerau_levenshtein(wrong, word), word))
-        .filter(|&(distance, word)| distance <= 1 + word.len().min(wrong.len()) / 4)
-        .min_by_key(|&(distance, _)| distance);
-    if let Some((_, word)) = near {
+    if let Some(word) = near(wrong, known.clone()) {
         return Some(format!("did you mean `{word}`?"));
     }
     let all: Vec<_> = known.take(40).collect();
@@ -57,8 +73,23 @@ pub(crate) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> +
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
-    pub(super) fn new(source: &'r Source<'a>, home: Option<&'r Path>) -> Self {
-        Self { source, home, problems: Vec::new(), named_groups: Vec::new(), role_misread: false }
+    pub(super) fn new(
+        source: &'r Source<'a>,
+        file: usize,
+        home: Option<&'r Path>,
+        filler: &'r RefCell<Filler>,
+    ) -> Self {
+        Self {
+            source,
+            home,
+            problems: Vec::new(),
+            named_groups: Vec::new(),
+            role_misread: false,
+            deferred: Vec::new(),
+            filled: false,
+            filler,
+            file,
+        }
     }
 
     /// The place of a node; one that shows no characters (null, an indented block) is at its key.
@@ -73,6 +104,23 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     pub(super) fn spelling(&self, node: &Node<'a>) -> &'a str {
         self.source.slice(node.span())
+    }
+
+    /// How a number or a switch is spelled; one that was filled in has no quotes to say that it is text.
+    fn plain_spelling<'n>(&self, node: &'n Node<'a>) -> Cow<'n, str>
+    where
+        'a: 'n,
+    {
+        match &node.kind {
+            Kind::Text(text) if self.filled && is_template(self.spelling(node)) => Cow::Borrowed(text),
+            _ => Cow::Borrowed(self.spelling(node)),
+        }
+    }
+
+    /// Whether a node can be a number.
+    fn is_number(&self, node: &Node<'a>) -> bool {
+        let filled = || self.filled && is_template(self.spelling(node));
+        matches!(node.kind, Kind::Number) || (matches!(node.kind, Kind::Text(_)) && filled())
     }
 
     pub(super) fn complain(
@@ -247,13 +295,18 @@ impl<'r, 'a> Reader<'r, 'a> {
         if let Kind::Bool(value) = field.value.kind {
             return self.sourced(field, value);
         }
-        let spelling = self.spelling(field.value);
+        let spelling = self.plain_spelling(field.value);
+        match spelling.as_ref() {
+            "true" if self.is_number(field.value) => return self.sourced(field, true),
+            "false" if self.is_number(field.value) => return self.sourced(field, false),
+            _ => {}
+        }
         let help = match spelling.to_ascii_lowercase().as_str() {
             "yes" | "on" | "y" => Some("write `true`".to_owned()),
             "no" | "off" | "n" => Some("write `false`".to_owned()),
             _ => None,
         };
-        self.complain(field, format!("{field} must be `true` or `false`{}", but_is(spelling)), help);
+        self.complain(field, format!("{field} must be `true` or `false`{}", but_is(&spelling)), help);
         None
     }
 
@@ -262,10 +315,9 @@ impl<'r, 'a> Reader<'r, 'a> {
     where
         T: FromStr + PartialOrd + Copy + fmt::Display,
     {
-        let spelling = self.spelling(field.value);
-        let digits = spelling.strip_prefix('-').unwrap_or(spelling);
-        let plain =
-            matches!(field.value.kind, Kind::Number) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let spelling = self.plain_spelling(field.value);
+        let digits = spelling.strip_prefix('-').unwrap_or(&spelling);
+        let plain = self.is_number(field.value) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let value = if plain { spelling.parse::<T>().ok() } else { None };
         match value.filter(|value| limits.0 <= *value && *value <= limits.1) {
             Some(value) => self.sourced(field, value),
@@ -274,7 +326,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                     "{field} must be a whole number from {} to {}{}",
                     limits.0,
                     limits.1,
-                    but_is(spelling)
+                    but_is(&spelling)
                 );
                 self.out_of_range(field, message);
                 None
@@ -285,7 +337,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// A number that is none of those that are taken; what is no number at all is another mistake.
     fn out_of_range(&mut self, field: Field<'_, 'a>, message: String) {
         self.complain(field, message, None);
-        if matches!(field.value.kind, Kind::Number)
+        if self.is_number(field.value)
             && let Some(problem) = self.problems.last_mut()
         {
             problem.rule = Some("value-out-of-range");
@@ -294,18 +346,15 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Seconds above zero.
     pub(super) fn seconds(&mut self, field: Field<'_, 'a>) -> Option<Sourced<Seconds>> {
-        let spelling = self.spelling(field.value);
-        let value = match field.value.kind {
-            Kind::Number => spelling.parse::<f64>().ok(),
-            _ => None,
-        };
+        let spelling = self.plain_spelling(field.value);
+        let value = if self.is_number(field.value) { spelling.parse::<f64>().ok() } else { None };
         // The limits of the agent's own parser: nothing smaller or larger is meant.
         match value.filter(|value| (1e-6..=1e6).contains(value)) {
             Some(value) => self.sourced(field, Seconds(value)),
             None => {
                 let message = format!(
                     "{field} must be a number of seconds from 0.000001 to 1000000{}",
-                    but_is(spelling)
+                    but_is(&spelling)
                 );
                 self.out_of_range(field, message);
                 None
@@ -319,17 +368,16 @@ impl<'r, 'a> Reader<'r, 'a> {
         field: Field<'_, 'a>,
         limits: (f64, f64),
     ) -> Option<Sourced<Seconds>> {
-        let spelling = self.spelling(field.value);
-        let value = match field.value.kind {
-            Kind::Number => spelling.parse::<f64>().ok(),
-            _ => None,
-        };
+        let spelling = self.plain_spelling(field.value);
+        let value = if self.is_number(field.value) { spelling.parse::<f64>().ok() } else { None };
         match value.filter(|value| (limits.0..=limits.1).contains(value)) {
             Some(value) => self.sourced(field, Seconds(value)),
             None => {
                 let (least, most) = limits;
-                let message =
-                    format!("{field} must be a number of seconds from {least} to {most}{}", but_is(spelling));
+                let message = format!(
+                    "{field} must be a number of seconds from {least} to {most}{}",
+                    but_is(&spelling)
+                );
                 self.out_of_range(field, message);
                 None
             }

@@ -1,24 +1,28 @@
 //! From the tree to hosts: every host's layers laid over each other, defaults filled in.
 
 use std::borrow::Cow;
+use std::cell::{OnceCell, RefCell};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::host::{Host, Place, Sourced};
+use super::address::{self, Address};
+use super::host::{AllowedRule, Host, Place, Role, Shared, Sourced, Ssh, Time};
 use super::keys;
 use super::node::Kind;
 use super::problem::Problem;
-use super::range::Pattern;
 use super::reader::{Field, Reader};
-use super::settings::{Conflict, Settings};
+use super::settings::{Conflict, Layer, Settings, Shown, Template};
+use super::template::Words;
 use super::tree::{Listing, Tree};
+use super::vars::Vars;
 use super::{Group, defaults};
 
-const LAYER: [&str; 6] = keys::LAYER;
+const LAYER: [&str; 7] = keys::LAYER;
 /// What a host may say.
-pub(super) const HOST: [&str; 7] = ["address", LAYER[0], LAYER[1], LAYER[2], LAYER[3], LAYER[4], LAYER[5]];
+pub(super) const HOST: [&str; 8] =
+    ["address", LAYER[0], LAYER[1], LAYER[2], LAYER[3], LAYER[4], LAYER[5], LAYER[6]];
 
 /// A host's name and where it is listed.
 struct Member {
@@ -30,18 +34,79 @@ struct Member {
     own: Option<(usize, usize)>,
 }
 
+/// Hosts that are looked back at for the same settings.
+const RECENT: usize = 4;
+
 /// The groups of one or more hosts laid over the defaults.
 struct Merged {
+    layer: Layer,
+    /// The same, without what is to be filled in.
     settings: Settings,
     conflicts: Vec<Conflict>,
-    /// Names, outermost first.
-    names: Vec<String>,
+    /// Outermost first.
+    groups: Vec<usize>,
+    /// Their names.
+    names: Arc<[String]>,
+    /// For hosts that add nothing of their own.
+    shared: OnceCell<Settled>,
+    /// Of the last few hosts that had something of their own, the newest last.
+    recent: RefCell<Vec<Settled>>,
+}
+
+/// What hosts share, defaults filled in.
+#[derive(Clone, PartialEq)]
+struct Settled {
+    ssh: Shared<Ssh>,
+    time: Shared<Time>,
+    allow_rules: Shared<Vec<Sourced<AllowedRule>>>,
+}
+
+impl Settled {
+    fn new(settings: &Settings, role: Role) -> Self {
+        Self {
+            ssh: defaults::ssh(settings).into(),
+            time: defaults::time(settings, role).into(),
+            allow_rules: defaults::list(&settings.allow_rules).into(),
+        }
+    }
+}
+
+impl Merged {
+    fn shared(&self, role: Role) -> Settled {
+        self.shared.get_or_init(|| Settled::new(&self.settings, role)).clone()
+    }
+
+    /// A host's own, unless one of the last few hosts has the same.
+    fn same_or_own(&self, settings: &Settings, role: Role) -> Settled {
+        let own = Settled::new(settings, role);
+        let mut recent = self.recent.borrow_mut();
+        if let Some(known) = recent.iter().chain(self.shared.get()).find(|known| **known == own) {
+            return known.clone();
+        }
+        if recent.len() >= RECENT {
+            recent.remove(0);
+        }
+        recent.push(own.clone());
+        own
+    }
 }
 
 /// What a host says of itself; one listing's words for all names of its range.
 struct Own {
-    settings: Settings,
-    address: Option<(Pattern, Place)>,
+    layer: Layer,
+    address: Option<Address>,
+}
+
+/// What `explain` asks for: a host, and every layer's word of each of its keys.
+pub(super) struct Explained {
+    /// After all layers.
+    pub(super) settings: Settings,
+    /// The host's own.
+    pub(super) own: Layer,
+    /// Its address as it is written, if it is.
+    pub(super) address: Option<Shown>,
+    /// Its groups, outermost first.
+    pub(super) groups: Vec<usize>,
 }
 
 /// Hosts by their listings.
@@ -114,19 +179,29 @@ impl Members {
     }
 
     /// Resolves every host, in the order in which they were first listed.
-    pub(super) fn resolve<'a>(&self, tree: &Tree<'_, 'a>, readers: &mut [Reader<'_, 'a>]) -> Vec<Host> {
+    ///
+    /// Of the host named `explain` it is kept how it came about.
+    pub(super) fn resolve<'a>(
+        &self,
+        tree: &Tree<'_, 'a>,
+        readers: &mut [Reader<'_, 'a>],
+        explain: Option<&str>,
+    ) -> (Vec<Host>, Option<Explained>) {
         let mut resolver = Resolver {
             tree,
             merged: HashMap::new(),
             problems: Vec::new(),
             told: HashSet::new(),
+            told_places: HashSet::new(),
             role_misread: readers.iter().any(|reader| reader.role_misread),
+            explain,
+            explained: None,
         };
-        let nothing = Own { settings: Settings::default(), address: None };
+        let nothing = Own { layer: Layer::default(), address: None };
         let mut hosts: Vec<(usize, Host)> = Vec::with_capacity(self.members.len());
         for (index, member) in self.members.iter().enumerate() {
             if member.own.is_none() {
-                hosts.extend(resolver.host(member, &nothing, 0).map(|host| (index, host)));
+                hosts.extend(resolver.host(readers, member, &nothing, 0).map(|host| (index, host)));
             }
         }
         // Listing by listing, so that a range's own keys are read once and let go before the next.
@@ -141,85 +216,35 @@ impl Members {
                 let Some(&slot) = self.by_name.get(&listing.names.nth(nth)) else { continue };
                 let Some(member) = self.members.get(slot) else { continue };
                 if member.own == Some((index, nth)) {
-                    hosts.extend(resolver.host(member, &own, nth).map(|host| (slot, host)));
+                    hosts.extend(resolver.host(readers, member, &own, nth).map(|host| (slot, host)));
                 }
             }
         }
         if let Some(reader) = readers.first_mut() {
             reader.problems.append(&mut resolver.problems);
         }
-        hosts.sort_by_key(|&(slot, _)| slot);
-        hosts.into_iter().map(|(_, host)| host).collect()
+        if !hosts.is_sorted_by_key(|(slot, _)| *slot) {
+            hosts.sort_by_key(|(slot, _)| *slot);
+        }
+        (hosts.into_iter().map(|(_, host)| host).collect(), resolver.explained)
     }
 }
 
 fn read_own<'a>(reader: &mut Reader<'_, 'a>, listing: &Listing<'_, 'a>) -> Own {
-    let mut own = Own { settings: Settings::default(), address: None };
+    let (mut settings, mut vars, mut address_given) = (Settings::default(), Vars::new(), None);
     let what = format!("host `{}`", reader.spelling(listing.key).trim_matches(['"', '\'']));
     let place = reader.place(listing.body, listing.key);
     for field in reader.fields(&what, "", &HOST, listing.body, place) {
         if field.name == "address" {
-            own.address = address(reader, field, &listing.names);
+            address_given = match reader.defer(field) {
+                Some(template) => Some(Address::Template(template)),
+                None => address::of_names(reader, field, &listing.names),
+            };
         } else {
-            reader.layer_key(field, &mut own.settings);
+            reader.layer_key(field, &mut settings, &mut vars);
         }
     }
-    own
-}
-
-/// Why nothing can ever be reached at such an address, and what to write instead.
-fn impossible(address: &str) -> Option<(String, Option<String>)> {
-    if !super::reader::is_host_name(address) {
-        return Some((format!("must be a host name or an address, not `{address}`"), None));
-    }
-    if address.contains('%') {
-        return Some((format!("`{address}` has a zone, which means something on one machine only"), None));
-    }
-    let looks_like_v4 = address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if looks_like_v4 && address.parse::<Ipv4Addr>().is_err() {
-        return Some((format!("`{address}` is no IPv4 address: four numbers from 0 to 255"), None));
-    }
-    if !address.contains(':') || address.parse::<Ipv6Addr>().is_ok() {
-        return None;
-    }
-    let help = match address.split_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() => {
-            Some(format!("the port goes into `ssh: {{ port: {port} }}`, and `{host}` stays here"))
-        }
-        _ => None,
-    };
-    Some((format!("`{address}` is no IPv6 address"), help))
-}
-
-/// An address, or a range of as many addresses as there are names.
-fn address<'a>(
-    reader: &mut Reader<'_, 'a>,
-    field: Field<'_, 'a>,
-    names: &Pattern,
-) -> Option<(Pattern, Place)> {
-    let text = reader.text(field)?;
-    let pattern = match Pattern::parse(&text) {
-        Ok(pattern) => pattern,
-        Err(error) => {
-            reader.complain(field, error.to_string(), None);
-            return None;
-        }
-    };
-    let last = pattern.nth(pattern.count().saturating_sub(1));
-    if let Some((cause, help)) = [pattern.nth(0), last].iter().find_map(|address| impossible(address)) {
-        reader.complain(field, format!("{field} {cause}"), help);
-        return None;
-    }
-    if pattern.count() != names.count() {
-        let count =
-            |n: usize, one: &str, more: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {more}") };
-        let (names, addresses) =
-            (count(names.count(), "host", "hosts"), count(pattern.count(), "address", "addresses"));
-        let help = "give both ranges the same length, as in `web[01:20]` and `10.20.1.[1:20]`".to_owned();
-        reader.complain(field, format!("{addresses} for {names}"), Some(help));
-        return None;
-    }
-    Some((pattern, text.place?))
+    Own { layer: settings.layer(vars), address: address_given }
 }
 
 struct Resolver<'t, 'n, 'a> {
@@ -228,11 +253,15 @@ struct Resolver<'t, 'n, 'a> {
     merged: HashMap<Vec<usize>, Rc<Merged>>,
     problems: Vec<Problem>,
     /// What was said of one host need not be said of the next in the same groups.
-    told: HashSet<(Vec<usize>, &'static str)>,
+    told: HashSet<(Vec<usize>, String)>,
+    /// Nor what is wrong with a template.
+    told_places: HashSet<Place>,
     role_misread: bool,
+    explain: Option<&'t str>,
+    explained: Option<Explained>,
 }
 
-impl Resolver<'_, '_, '_> {
+impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
     fn merged(&mut self, member: &Member) -> Rc<Merged> {
         if let Some(merged) = self.merged.get(&member.groups) {
             return Rc::clone(merged);
@@ -244,18 +273,83 @@ impl Resolver<'_, '_, '_> {
         }
         let mut seen = HashSet::new();
         groups.retain(|group| seen.insert(*group));
-        let (settings, conflicts) = Settings::lay(&self.tree.defaults, self.tree, &groups);
+        let (layer, conflicts) = Layer::lay(&self.tree.defaults, self.tree, &groups);
         let names =
             groups.iter().filter_map(|&group| self.tree.groups.get(group)).map(|group| group.name.clone());
-        let merged = Rc::new(Merged { settings, conflicts, names: names.collect() });
+        let names = names.collect();
+        let merged = Rc::new(Merged {
+            settings: layer.settings(),
+            layer,
+            conflicts,
+            groups,
+            names,
+            shared: OnceCell::new(),
+            recent: RefCell::new(Vec::new()),
+        });
         self.merged.insert(member.groups.clone(), Rc::clone(&merged));
         merged
     }
 
-    fn host(&mut self, member: &Member, own: &Own, nth: usize) -> Option<Host> {
+    fn host(
+        &mut self,
+        readers: &mut [Reader<'_, 'a>],
+        member: &Member,
+        own: &Own,
+        nth: usize,
+    ) -> Option<Host> {
         let merged = self.merged(member);
+        self.conflicts(member, own, &merged);
+        let mut settings = if own.layer.is_empty() {
+            Cow::Borrowed(&merged.settings)
+        } else {
+            Cow::Owned(own.layer.over(&merged.layer).settings())
+        };
+        let address = self.fill(readers, member, own, nth, &merged, &mut settings)?;
+        let Some(role) = settings.role.clone() else {
+            if !self.role_misread && self.told.insert((member.groups.clone(), "role".to_owned())) {
+                let problem =
+                    Problem::error(member.place.clone(), format!("host `{}` has no role", member.name))
+                        .help("write `role: server` or `role: client` on the host or on one of its groups");
+                self.problems.push(problem);
+            }
+            return None;
+        };
+        let Settled { ssh, time, allow_rules } = match &settings {
+            Cow::Borrowed(_) => merged.shared(role.value),
+            Cow::Owned(settings) => merged.same_or_own(settings, role.value),
+        };
+        let host = Host {
+            name: member.name.clone(),
+            place: member.place.clone(),
+            groups: Arc::clone(&merged.names),
+            address,
+            ssh,
+            agent: defaults::agent(&settings),
+            take_over: defaults::or(&settings.take_over, false),
+            time,
+            allow_rules,
+            role,
+        };
+        contradictions(&host, &mut self.problems);
+        if self.explain == Some(member.name.as_str()) {
+            self.explained = Some(Explained {
+                settings: settings.into_owned(),
+                own: own.layer.clone(),
+                address: own.address.as_ref().map(|address| match address {
+                    Address::Template(template) => template.shown(),
+                    Address::Pattern(_, place) => {
+                        ("address".to_owned(), host.address.value.clone().into(), Some(place.clone()))
+                    }
+                }),
+                groups: merged.groups.clone(),
+            });
+        }
+        Some(host)
+    }
+
+    fn conflicts(&mut self, member: &Member, own: &Own, merged: &Merged) {
         for Conflict { key, first, second } in &merged.conflicts {
-            if !own.settings.gives(key) && self.told.insert((member.groups.clone(), key)) {
+            if !own.layer.gives(key) && self.told.insert((member.groups.clone(), key.to_string())) {
                 let message =
                     format!("host `{}` is in two unrelated groups that differ in `{key}`", member.name);
                 let problem = Problem::error(second.clone(), message)
@@ -264,40 +358,97 @@ impl Resolver<'_, '_, '_> {
                 self.problems.push(problem);
             }
         }
-        let settings = if own.settings == Settings::default() {
-            Cow::Borrowed(&merged.settings)
-        } else {
-            Cow::Owned(own.settings.over(&merged.settings))
+    }
+
+    /// Fills in what is still a template, the role first, then the address, then everything else. `None`: some of it
+    /// has no value, and that was said.
+    fn fill(
+        &mut self,
+        readers: &mut [Reader<'_, 'a>],
+        member: &Member,
+        own: &Own,
+        nth: usize,
+        merged: &Merged,
+        settings: &mut Cow<'_, Settings>,
+    ) -> Option<Sourced<String>> {
+        let plain = match &own.address {
+            Some(Address::Pattern(pattern, place)) => Some(Sourced::written(pattern.nth(nth), place.clone())),
+            Some(Address::Template(_)) => None,
+            None => Some(Sourced::default(member.name.clone())),
         };
-        let Some(role) = settings.role.clone() else {
-            if !self.role_misread && self.told.insert((member.groups.clone(), "role")) {
-                let problem =
-                    Problem::error(member.place.clone(), format!("host `{}` has no role", member.name))
-                        .help("write `role: server` or `role: client` on the host or on one of its groups");
-                self.problems.push(problem);
-            }
-            return None;
-        };
-        let address = match &own.address {
-            Some((pattern, place)) => Sourced::written(pattern.nth(nth), place.clone()),
-            None => Sourced::default(member.name.clone()),
-        };
-        let mut host = Host {
-            name: member.name.clone(),
-            place: member.place.clone(),
-            groups: merged.names.clone(),
-            address,
-            ssh: defaults::ssh(&settings),
-            agent: defaults::agent(&settings),
-            take_over: defaults::or(&settings.take_over, false),
-            time: defaults::time(&settings, role.value),
-            allow_rules: defaults::list(&settings.allow_rules),
-            role,
-        };
+        if settings.templates.is_empty()
+            && let Some(address) = plain
+        {
+            return Some(address);
+        }
+        let settings = settings.to_mut();
+        let templates = std::mem::take(&mut settings.templates);
         let fleet = self.tree.fleet.as_ref().map_or("", |fleet| fleet.value.as_str());
-        super::extra::expand(&mut host, fleet, &mut self.problems);
-        contradictions(&host, &mut self.problems);
-        Some(host)
+        let mut words = Words::new(&member.name, fleet, [&own.layer.vars, &merged.layer.vars]);
+        let (roles, others): (Vec<_>, Vec<_>) = templates.iter().partition(|template| template.key == "role");
+        let mut good = true;
+        for role in roles {
+            good &= self.setting(readers, role, &mut words, settings);
+        }
+        if let Some(role) = &settings.role {
+            words.learn("role", role.value.word());
+        }
+        let address = match (plain, &own.address) {
+            (Some(address), _) => Some(address),
+            (None, Some(Address::Template(template))) => {
+                self.read(readers, template, &mut words, address::of_one)
+            }
+            (None, _) => None,
+        };
+        if let Some(address) = &address {
+            words.learn("address", &address.value);
+        }
+        for template in others {
+            good &= self.setting(readers, template, &mut words, settings);
+        }
+        address.filter(|_| good)
+    }
+
+    fn setting(
+        &mut self,
+        readers: &mut [Reader<'_, 'a>],
+        template: &Template,
+        words: &mut Words<'_>,
+        settings: &mut Settings,
+    ) -> bool {
+        let value = self.read(readers, template, words, |reader, field| {
+            let mut value = Settings::default();
+            reader.setting(field, &mut value);
+            Some(value)
+        });
+        match value {
+            Some(value) => settings.take(template.key, value),
+            None => return false,
+        }
+        true
+    }
+
+    /// Reads one filled-in value; what is wrong with it is said of the first host only.
+    fn read<T>(
+        &mut self,
+        readers: &mut [Reader<'_, 'a>],
+        template: &Template,
+        words: &mut Words<'_>,
+        read: impl FnOnce(&mut Reader<'_, 'a>, Field<'_, 'a>) -> Option<T>,
+    ) -> Option<T> {
+        let reader = readers.get_mut(template.file)?;
+        let before = reader.problems.len();
+        let value = reader.read_deferred(template.index, words, read);
+        let wrong = reader.problems.split_off(before);
+        if wrong.is_empty() {
+            return value;
+        }
+        for problem in wrong {
+            if self.told_places.insert(problem.place.clone()) {
+                reader.problems.push(problem);
+            }
+        }
+        None
     }
 }
 
@@ -345,7 +496,7 @@ pub(super) fn groups(tree: &Tree<'_, '_>, hosts: &[Host]) -> Vec<Group> {
     let mut groups: Vec<Group> =
         tree.groups.iter().map(|layer| Group { name: layer.name.clone(), members: Vec::new() }).collect();
     for (index, host) in hosts.iter().enumerate() {
-        let of_host = host.groups.iter().filter_map(|name| tree.group_by_name.get(name));
+        let of_host = host.groups.iter().filter_map(|name| tree.group_by_name.get(name.as_str()));
         for &group in of_host {
             if let Some(group) = groups.get_mut(group) {
                 group.members.push(index);

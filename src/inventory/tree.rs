@@ -9,19 +9,20 @@ use super::node::Node;
 use super::problem::Problem;
 use super::range::{MAX_HOSTS, Pattern};
 use super::reader::{Field, Reader};
-use super::settings::{Conflict, Layers, Settings};
+use super::settings::{Conflict, Layer, Layers, Settings};
+use super::vars::Vars;
 
-pub(super) const FILE: [&str; 3] = ["fleet", "defaults", "groups"];
-const LAYER: [&str; 6] = keys::LAYER;
-pub(super) const GROUP: [&str; 8] =
-    [LAYER[0], LAYER[1], LAYER[2], LAYER[3], LAYER[4], LAYER[5], "hosts", "children"];
+pub(super) const FILE: [&str; 4] = ["fleet", "include", "defaults", "groups"];
+const LAYER: [&str; 7] = keys::LAYER;
+pub(super) const GROUP: [&str; 9] =
+    [LAYER[0], LAYER[1], LAYER[2], LAYER[3], LAYER[4], LAYER[5], LAYER[6], "hosts", "children"];
 
 /// A group and its own settings.
 pub(super) struct GroupLayer {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) parent: Option<usize>,
-    pub(super) settings: Settings,
+    pub(super) layer: Layer,
 }
 
 /// One line under `hosts:`; the host's own keys are read when all groups are known.
@@ -42,7 +43,7 @@ pub(super) struct Tree<'n, 'a> {
     pub(super) fleet: Option<Sourced<String>>,
     /// A name is written, readable or not.
     pub(super) fleet_given: bool,
-    pub(super) defaults: Settings,
+    pub(super) defaults: Layer,
     pub(super) groups: Vec<GroupLayer>,
     pub(super) group_by_name: HashMap<String, usize>,
     pub(super) listings: Vec<Listing<'n, 'a>>,
@@ -51,8 +52,8 @@ pub(super) struct Tree<'n, 'a> {
 }
 
 impl Layers for Tree<'_, '_> {
-    fn settings(&self, index: usize) -> Option<&Settings> {
-        self.groups.get(index).map(|group| &group.settings)
+    fn layer(&self, index: usize) -> Option<&Layer> {
+        self.groups.get(index).map(|group| &group.layer)
     }
 
     fn contains(&self, outer: usize, inner: usize) -> bool {
@@ -76,6 +77,8 @@ impl<'n, 'a> Tree<'n, 'a> {
                     let name = reader.text(field);
                     self.take_fleet(reader, name);
                 }
+                // Followed before anything is read: see `files`.
+                "include" => {}
                 "defaults" => self.take_defaults(reader, field),
                 _ => self.groups_of(reader, file, None, field),
             }
@@ -97,11 +100,11 @@ impl<'n, 'a> Tree<'n, 'a> {
     }
 
     fn take_defaults(&mut self, reader: &mut Reader<'_, 'a>, field: Field<'n, 'a>) {
-        let mut settings = Settings::default();
+        let (mut settings, mut vars) = (Settings::default(), Vars::new());
         for inner in reader.inner(field, "", &keys::LAYER) {
-            reader.layer_key(inner, &mut settings);
+            reader.layer_key(inner, &mut settings, &mut vars);
         }
-        for Conflict { key, first, second } in self.defaults.join(settings) {
+        for Conflict { key, first, second } in self.defaults.join(settings.layer(vars)) {
             let message = format!("two files give different defaults for `{key}`");
             reader.problems.push(Problem::error(second, message).and(first, "the other value"));
         }
@@ -149,7 +152,7 @@ impl<'n, 'a> Tree<'n, 'a> {
             }
             Entry::Vacant(vacant) => vacant.insert(index),
         };
-        self.groups.push(GroupLayer { name, place, parent, settings: Settings::default() });
+        self.groups.push(GroupLayer { name, place, parent, layer: Layer::default() });
         Some(index)
     }
 
@@ -161,17 +164,17 @@ impl<'n, 'a> Tree<'n, 'a> {
         key: &'n Node<'a>,
         body: &'n Node<'a>,
     ) {
-        let mut settings = Settings::default();
+        let (mut settings, mut vars) = (Settings::default(), Vars::new());
         let what = self.groups.get(group).map(|group| format!("group `{}`", group.name)).unwrap_or_default();
         for field in reader.fields(&what, "", &GROUP, body, reader.place(body, key)) {
             match field.name {
                 "hosts" => self.hosts(reader, file, group, field),
                 "children" => self.groups_of(reader, file, Some(group), field),
-                _ => reader.layer_key(field, &mut settings),
+                _ => reader.layer_key(field, &mut settings, &mut vars),
             }
         }
-        if let Some(layer) = self.groups.get_mut(group) {
-            layer.settings = settings;
+        if let Some(group) = self.groups.get_mut(group) {
+            group.layer = settings.layer(vars);
         }
     }
 

@@ -8,10 +8,10 @@ use super::site::Site;
 use crate::inventory::Host;
 use crate::render::{RenderError, render};
 
-/// Renders every host that has extra lines: only the whole configuration shows what such a line does to it.
+/// Renders hosts that have extra lines, one of each kind: only the whole configuration shows what such a line does to it.
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let with_extra: Vec<&Host> =
-        site.inventory.hosts.iter().filter(|host| !host.time.extra.is_empty()).collect();
+        site.inventory.kinds().into_iter().filter(|host| !host.time.extra.is_empty()).collect();
     let refused: Vec<_> = with_extra
         .par_iter()
         .filter_map(|host| match render(site.inventory, host) {

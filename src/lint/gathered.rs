@@ -154,7 +154,7 @@ impl<'i> Gathered<'i> {
     fn allowances(&mut self, inventory: &'i Inventory) {
         let mut seen = HashSet::new();
         for host in &inventory.hosts {
-            for allowed in &host.allow_rules {
+            for allowed in host.allow_rules.iter() {
                 let Some(place) = &allowed.place else { continue };
                 if !seen.insert(place) {
                     continue;
@@ -206,6 +206,7 @@ impl<'i> Gathered<'i> {
                 reason: Some(rule.reason),
                 help: Some(help.into_owned()),
                 notes: policy.notes(rule),
+                chain: Vec::new(),
             };
             match allowance {
                 None => problems.push(problem),

@@ -35,7 +35,7 @@ use site::Site;
 use strata::Strata;
 pub(crate) use topology::components;
 
-use crate::inventory::{self, Host, InputFile, Inventory, Place, Problem, Severity, Sourced};
+use crate::inventory::{self, Host, InputFile, Inputs, Inventory, Place, Problem, Severity, Sourced};
 
 /// Everything that can be said of inventories without touching a host.
 #[derive(Debug)]
@@ -83,14 +83,15 @@ impl Checked {
     }
 }
 
-/// Loads the files (see [`inventory::load`]) and holds them against every rule that is always on.
-pub(crate) fn check(files: Vec<InputFile>, home: Option<&Path>) -> Checked {
-    check_with(files, home, &Policy::default())
+/// Loads what was read (see [`inventory::load_inputs`]) and holds it against every rule that is always on.
+pub(crate) fn check(inputs: impl Into<Inputs>, home: Option<&Path>) -> Checked {
+    check_with(inputs, home, &Policy::default())
 }
 
-/// Loads the files and holds them against the rules of a policy.
-pub(crate) fn check_with(files: Vec<InputFile>, home: Option<&Path>, policy: &Policy) -> Checked {
-    match inventory::load(&files, home) {
+/// Loads what was read and holds it against the rules of a policy.
+pub(crate) fn check_with(inputs: impl Into<Inputs>, home: Option<&Path>, policy: &Policy) -> Checked {
+    let inputs = inputs.into();
+    match inventory::load_inputs(&inputs, home) {
         Err(mut problems) => {
             for problem in &mut problems {
                 // Rules that the language itself keeps: their reasons and cures are here, with all the others.
@@ -99,15 +100,15 @@ pub(crate) fn check_with(files: Vec<InputFile>, home: Option<&Path>, policy: &Po
                     problem.help.get_or_insert_with(|| rule.cure.to_owned());
                 }
             }
-            Checked { inventory: None, refused: None, problems, allowed: Vec::new(), files }
+            Checked { inventory: None, refused: None, problems, allowed: Vec::new(), files: inputs.files }
         }
         Ok(inventory) => {
             let (mut problems, mut allowed) = lint(&inventory, policy);
-            inventory::problem::in_order(&mut problems, &files);
-            inventory::problem::sort_by_place(&mut allowed, &files, |allowed| &allowed.problem);
+            inventory::finish(&mut problems, &inputs);
+            inventory::problem::sort_by_place(&mut allowed, &inputs.files, |allowed| &allowed.problem);
             let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
             let (inventory, refused) = if wrong { (None, Some(inventory)) } else { (Some(inventory), None) };
-            Checked { inventory, refused, problems, allowed, files }
+            Checked { inventory, refused, problems, allowed, files: inputs.files }
         }
     }
 }

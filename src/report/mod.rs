@@ -48,6 +48,18 @@ pub(crate) struct FleetReport {
     pub(crate) summary: Summary,
     /// What the program ends with: see [`verdict::exit_code`].
     pub(crate) exit_code: u8,
+    /// Only a part of the fleet was asked for (`--on`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subset: Option<Subset>,
+}
+
+/// The part of a fleet that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subset {
+    /// As written after `--on`.
+    pub(crate) on: String,
+    /// Hosts of the inventory that were not touched.
+    pub(crate) left_out: usize,
 }
 
 /// What was asked for.
@@ -157,6 +169,7 @@ impl FleetReport {
             summary: Summary::of(&hosts),
             exit_code: verdict::exit_code(command, interrupted, &hosts),
             hosts,
+            subset: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use timefleet_agent::report::{ClockControl, Drift};
 use super::quantity::{count, signed, span};
 use super::verdict::{ClockState, Verdict, verdict};
 use super::words::{drift_in_short, steps_in_short};
-use super::{Command, Ending, FleetReport, HostResult};
+use super::{Command, Ending, FleetReport, HostResult, Subset};
 
 /// Names of clients shown for a server; the JSON face has all.
 const CLIENTS_SHOWN: usize = 8;
@@ -40,6 +40,10 @@ pub(crate) fn render(report: &FleetReport, width: Option<u16>) -> String {
 pub(super) fn closing(text: &mut String, report: &FleetReport) {
     if report.interrupted {
         push(text, format_args!("{BAD}interrupted{BAD:#}: hosts that are `not started` were not touched"));
+    }
+    if let Some(Subset { on, left_out: left_out @ 1.. }) = &report.subset {
+        let verb = if *left_out == 1 { "was" } else { "were" };
+        push(text, format_args!("\n{} outside `--on {on}` {verb} not touched", count(*left_out, "host")));
     }
     let [fleet, work] = report.summary.lines(report.command);
     push(text, format_args!("\n{fleet}\n{work}"));

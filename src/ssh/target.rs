@@ -222,14 +222,14 @@ mod tests {
         Host {
             name: "web1".into(),
             place,
-            groups: vec![],
+            groups: [].into(),
             role: said(Role::Client),
             address: said("192.0.2.7".into()),
-            ssh,
+            ssh: ssh.into(),
             agent: AgentPlacement { service: said(Service::Systemd), home: said("~/timefleet".into()) },
             take_over: said(false),
-            allow_rules: Vec::new(),
-            time,
+            allow_rules: Vec::new().into(),
+            time: time.into(),
         }
     }
 

@@ -52,6 +52,8 @@ Commands:
   schema    Print the JSON Schema of inventories, for editors
   render    Print the files that apply would write to each host
   import    Write an inventory from what another tool knows of a fleet
+  list      List the hosts of an inventory with their roles, addresses and groups
+  explain   Say where the values of a host come from, and what each of them shadows
   lab       Run the main job on a fleet on this machine: one isolated server, four clients, no root
   help      Print this message or the help of the given subcommand(s)
 
@@ -112,9 +114,12 @@ Usage: timefleet apply [OPTIONS] <INVENTORY>...
 
 Arguments:
   <INVENTORY>...
-          Inventory files, read as one (`-`: standard input)
+          Inventory files and directories, read as one (`-`: standard input)
 
 Options:
+      --on <SELECTION>
+          Only these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+
       --output <OUTPUT>
           How to print the report on standard output
 
@@ -245,7 +250,7 @@ fn render_knows_the_host_that_was_meant() {
     assert_data_eq!(
         mistake(&["render", "inventories/lab.yaml", "--on", "cleint1"]),
         str![[r#"
-error: there is no host `cleint1` in the inventory; did you mean `client1`?
+error: --on: `cleint1` matches no host of the inventory; did you mean `client1`?
 
 "#]]
     );
