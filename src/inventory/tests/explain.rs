@@ -85,7 +85,7 @@ fn all_keys_or_those_below_one() {
             None => explanation.keys.len(),
         }
     };
-    assert_eq!(of(None), Settings::KEYS.len() + 1, "and the address");
+    assert_eq!(of(None), Settings::KEYS.len() + 2, "with the address and a variable");
     assert_eq!(of(Some("ssh")), 6);
     assert_eq!(of(Some("time.local")), 1);
     assert_eq!(of(Some("tim")), 0);
