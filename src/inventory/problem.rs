@@ -8,7 +8,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use anstyle::{AnsiColor, Style};
 
 use super::host::Place;
-use super::source::InputFile;
+use super::source::{InputFile, Source, Window};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,8 +115,11 @@ pub(crate) fn in_order(problems: &mut Vec<Problem>, files: &[InputFile]) {
 /// Prints problems for people: `file:line:column: error: message`, then the line with a caret under the characters
 /// that are meant, the second place where there is one, and the advice.
 pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Write) -> io::Result<()> {
-    let sources: HashMap<&str, Lines<'_>> =
-        files.iter().map(|file| (file.name.as_str(), Lines::new(&file.text))).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let sources: HashMap<&str, Source<'_>> =
+        files.iter().map(|file| (file.name.as_str(), Source::new(file))).collect();
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(WIDTH);
     let mut explained = HashSet::new();
     for problem in problems {
@@ -132,13 +135,22 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
             Severity::Warning => Level::WARNING,
         };
         let mut group = Group::with_level(level);
-        if let Some(snippet) = snippet(&sources, &problem.place, AnnotationKind::Primary, None) {
-            group = group.element(snippet);
+        let window = |place: &Place| sources.get(&*place.file)?.window(place);
+        if let Some(window) = window(&problem.place) {
+            group = group.element(snippet(window, &problem.place, AnnotationKind::Primary, None));
         }
-        if let Some((place, label)) = &problem.second
-            && let Some(snippet) = snippet(&sources, place, AnnotationKind::Context, Some(label))
-        {
-            group = group.element(snippet.path(place.file.to_string()));
+        if let Some((place, label)) = &problem.second {
+            match window(place) {
+                // The renderer would count the column from where the line was cut.
+                Some(window) if window.cut => {
+                    group = group.element(Level::NOTE.message(format!("{place}: {label}")));
+                }
+                Some(window) => {
+                    let snippet = snippet(window, place, AnnotationKind::Context, Some(label));
+                    group = group.element(snippet.path(place.file.to_string()));
+                }
+                None => {}
+            }
         }
         // Why a rule exists is said with its first finding; the tenth time it would only hide what is new.
         if let Some(reason) = problem.reason.filter(|_| explained.insert(problem.rule)) {
@@ -186,28 +198,16 @@ fn wrapped(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A text by its lines.
-struct Lines<'a>(Vec<&'a str>);
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        Self(text.strip_prefix('\u{feff}').unwrap_or(text).lines().collect())
-    }
-}
-
-/// The line of a place with its characters marked. Only that line is given to the renderer: a file may be large.
+/// The line of a place with its characters marked. Only that line is given to the renderer, and of a long one only a part:
+/// a file may be large.
 fn snippet<'a>(
-    sources: &HashMap<&str, Lines<'a>>,
+    window: Window<'a>,
     place: &Place,
     kind: AnnotationKind,
     label: Option<&'a String>,
-) -> Option<Snippet<'a, Annotation<'a>>> {
-    let line = sources.get(&*place.file)?.0.get(place.line as usize - 1)?;
-    let at = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
-    let begin = place.column as usize - 1;
-    let span = at(begin)..at(begin + place.length as usize);
-    let annotation = kind.span(span).label(label.map(String::as_str));
-    Some(Snippet::source(*line).line_start(place.line as usize).annotation(annotation))
+) -> Snippet<'a, Annotation<'a>> {
+    let annotation = kind.span(window.meant).label(label.map(String::as_str));
+    Snippet::source(window.text).line_start(place.line as usize).annotation(annotation)
 }
 
 #[cfg(test)]
