@@ -66,6 +66,42 @@ groups:
     text
 }
 
+/// Each host says its site itself, every template of its group uses it.
+fn templated(hosts: usize) -> String {
+    let mut text = String::from(
+        "fleet: large
+groups:
+  clients:
+    role: client
+    ssh: { user: \"{{ site }}-ops\" }
+    time:
+      upstreams: [{ pool: \"0.{{ site }}.example\" }, { pool: \"1.{{ site }}.example\" }, { pool: \"2.{{ site }}.example\" }]
+    hosts:
+",
+    );
+    for host in 0..hosts {
+        let site = host % GROUPS;
+        writeln!(text, "      {}: {{ address: {}, vars: {{ site: s{site} }} }}", name(host), address(host))
+            .unwrap();
+    }
+    text
+}
+
+/// What a program of a cloud prints: JSON, all in one line.
+fn one_line(hosts: usize) -> String {
+    let group = |group: usize| {
+        let host = |host| format!("\"{}\": {{\"address\": \"{}\"}}", name(host), address(host));
+        let hosts: Vec<String> = (group..hosts).step_by(GROUPS).map(host).collect();
+        format!("\"site{group:03}\": {{\"hosts\": {{{}}}}}", hosts.join(", "))
+    };
+    let groups: Vec<String> = (0..GROUPS).map(group).collect();
+    let pools = ["0", "1", "2"].map(|pool| format!("{{\"pool\": \"{pool}.pool.example\"}}")).join(", ");
+    format!(
+        "{{\"fleet\": \"large\", \"defaults\": {{\"role\": \"client\", \"time\": {{\"upstreams\": [{pools}]}}}}, \"groups\": {{{}}}}}\n",
+        groups.join(", ")
+    )
+}
+
 /// The same hosts and groups for Ansible.
 fn theirs(hosts: usize) -> String {
     let mut text = String::from("all:\n  vars: { ansible_user: ops }\n  children:\n");
@@ -131,7 +167,7 @@ fn cpu() -> f64 {
 
 fn row(what: &str, hosts: usize, cost: Cost) {
     let each = cost.wall / hosts as f64 * 1e6;
-    println!("{what:<26} {hosts:>7} {:>9.3} {:>9.3} {:>8.0} {each:>8.1}", cost.wall, cost.cpu, cost.peak);
+    println!("{what:<28} {hosts:>7} {:>9.3} {:>9.3} {:>8.0} {each:>8.1}", cost.wall, cost.cpu, cost.peak);
 }
 
 fn main() {
@@ -148,7 +184,7 @@ fn main() {
         path.to_str().unwrap().to_owned()
     };
     let program = env!("CARGO_BIN_EXE_timefleet");
-    println!("{:<26} {:>7} {:>9} {:>9} {:>8} {:>8}", "", "hosts", "wall s", "CPU s", "peak MB", "us/host");
+    println!("{:<28} {:>7} {:>9} {:>9} {:>8} {:>8}", "", "hosts", "wall s", "CPU s", "peak MB", "us/host");
     let mut of_ten_thousand = None;
     let mut of_largest = None;
     for (hosts, runs) in [(1_000, 10), (10_000, 10), (100_000, 5)] {
@@ -159,6 +195,12 @@ fn main() {
             of_ten_thousand = Some(cost);
         }
         of_largest = Some(cost);
+    }
+    for (what, text) in
+        [("  site of each host in vars", templated(100_000)), ("  one line of JSON", one_line(100_000))]
+    {
+        let path = write("other.yaml", text);
+        row(what, 100_000, cost(program, &["validate", &path], 3));
     }
     let (mine, largest) = (of_ten_thousand.unwrap(), of_largest.unwrap());
     let ansible = "ansible-inventory";

@@ -95,6 +95,34 @@ impl<'a> Reader<'_, 'a> {
         value
     }
 
+    /// Every text of a field that was put aside, filled in for one host, in the order in which they stand: fields with the
+    /// same texts are the same. `None`: one of them cannot be filled in.
+    pub(super) fn texts(&self, index: usize, words: &mut Words<'_>, texts: &mut Vec<String>) -> Option<()> {
+        let deferred = self.deferred.get(index)?;
+        self.add_texts(&deferred.value, &deferred.key, words, texts)
+    }
+
+    fn add_texts(
+        &self,
+        node: &Node<'a>,
+        key: &Node<'a>,
+        words: &mut Words<'_>,
+        texts: &mut Vec<String>,
+    ) -> Option<()> {
+        match &node.kind {
+            Kind::Text(text) if is_template(text) => {
+                let spot = Spot::of(self, node, key, text);
+                texts.push(self.filler.borrow_mut().fill(text, &spot, words).ok()?);
+            }
+            Kind::List(items) => items.iter().try_for_each(|item| self.add_texts(item, key, words, texts))?,
+            Kind::Map(entries) => {
+                entries.iter().try_for_each(|(key, value)| self.add_texts(value, key, words, texts))?;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
     fn fill(
         &self,
         node: &Node<'a>,

@@ -128,7 +128,7 @@ pub(crate) struct AllowedRule {
 }
 
 /// What a host is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     /// Serves time to others.
     Server,

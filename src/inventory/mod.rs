@@ -22,6 +22,7 @@ mod resolve;
 pub(crate) mod schema;
 pub(crate) mod selection;
 mod settings;
+mod settled;
 pub(crate) mod show;
 pub(crate) mod source;
 mod template;

@@ -1,19 +1,19 @@
 //! From the tree to hosts: every host's layers laid over each other, defaults filled in.
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::address::{self, Address};
-use super::host::{AllowedRule, Host, Place, Role, Shared, Sourced, Ssh, Time};
+use super::host::{Host, Place, Sourced};
 use super::keys;
 use super::node::Kind;
 use super::problem::Problem;
 use super::reader::{Field, Reader};
 use super::settings::{Conflict, Layer, Settings, Shown, Template};
+use super::settled::{Alike, Filled, MOST_FILLED, Merged, Settled};
 use super::template::Words;
 use super::tree::{Listing, Tree};
 use super::vars::Vars;
@@ -32,63 +32,6 @@ struct Member {
     groups: Vec<usize>,
     /// The listing that holds its own keys, and which name of that listing's range it is.
     own: Option<(usize, usize)>,
-}
-
-/// Hosts that are looked back at for the same settings.
-const RECENT: usize = 4;
-
-/// The groups of one or more hosts laid over the defaults.
-struct Merged {
-    layer: Layer,
-    /// The same, without what is to be filled in.
-    settings: Settings,
-    conflicts: Vec<Conflict>,
-    /// Outermost first.
-    groups: Vec<usize>,
-    /// Their names.
-    names: Arc<[String]>,
-    /// For hosts that add nothing of their own.
-    shared: OnceCell<Settled>,
-    /// Of the last few hosts that had something of their own, the newest last.
-    recent: RefCell<Vec<Settled>>,
-}
-
-/// What hosts share, defaults filled in.
-#[derive(Clone, PartialEq)]
-struct Settled {
-    ssh: Shared<Ssh>,
-    time: Shared<Time>,
-    allow_rules: Shared<Vec<Sourced<AllowedRule>>>,
-}
-
-impl Settled {
-    fn new(settings: &Settings, role: Role) -> Self {
-        Self {
-            ssh: defaults::ssh(settings).into(),
-            time: defaults::time(settings, role).into(),
-            allow_rules: defaults::list(&settings.allow_rules).into(),
-        }
-    }
-}
-
-impl Merged {
-    fn shared(&self, role: Role) -> Settled {
-        self.shared.get_or_init(|| Settled::new(&self.settings, role)).clone()
-    }
-
-    /// A host's own, unless one of the last few hosts has the same.
-    fn same_or_own(&self, settings: &Settings, role: Role) -> Settled {
-        let own = Settled::new(settings, role);
-        let mut recent = self.recent.borrow_mut();
-        if let Some(known) = recent.iter().chain(self.shared.get()).find(|known| **known == own) {
-            return known.clone();
-        }
-        if recent.len() >= RECENT {
-            recent.remove(0);
-        }
-        recent.push(own.clone());
-        own
-    }
 }
 
 /// What a host says of itself; one listing's words for all names of its range.
@@ -190,6 +133,7 @@ impl Members {
         let mut resolver = Resolver {
             tree,
             merged: HashMap::new(),
+            filled: HashMap::new(),
             problems: Vec::new(),
             told: HashSet::new(),
             told_places: HashSet::new(),
@@ -251,6 +195,8 @@ struct Resolver<'t, 'n, 'a> {
     tree: &'t Tree<'n, 'a>,
     /// By the groups that list a host.
     merged: HashMap<Vec<usize>, Rc<Merged>>,
+    /// Filled-in settings of the last kinds of hosts.
+    filled: HashMap<Alike, Rc<Filled>>,
     problems: Vec<Problem>,
     /// What was said of one host need not be said of the next in the same groups.
     told: HashSet<(Vec<usize>, String)>,
@@ -277,15 +223,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         let names =
             groups.iter().filter_map(|&group| self.tree.groups.get(group)).map(|group| group.name.clone());
         let names = names.collect();
-        let merged = Rc::new(Merged {
-            settings: layer.settings(),
-            layer,
-            conflicts,
-            groups,
-            names,
-            shared: OnceCell::new(),
-            recent: RefCell::new(Vec::new()),
-        });
+        let merged = Rc::new(Merged::new(layer, conflicts, groups, names));
         self.merged.insert(member.groups.clone(), Rc::clone(&merged));
         merged
     }
@@ -299,12 +237,13 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
     ) -> Option<Host> {
         let merged = self.merged(member);
         self.conflicts(member, own, &merged);
-        let mut settings = if own.layer.is_empty() {
-            Cow::Borrowed(&merged.settings)
-        } else {
+        let settings = if own.layer.has_settings() {
             Cow::Owned(own.layer.over(&merged.layer).settings())
+        } else {
+            Cow::Borrowed(&merged.settings)
         };
-        let address = self.fill(readers, member, own, nth, &merged, &mut settings)?;
+        let (address, filled) = self.fill(readers, member, own, nth, &merged, &settings)?;
+        let settings = filled.as_ref().map_or(settings, |filled| Cow::Borrowed(&filled.settings));
         let Some(role) = settings.role.clone() else {
             if !self.role_misread && self.told.insert((member.groups.clone(), "role".to_owned())) {
                 let problem =
@@ -314,9 +253,10 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
             }
             return None;
         };
-        let Settled { ssh, time, allow_rules } = match &settings {
-            Cow::Borrowed(_) => merged.shared(role.value),
-            Cow::Owned(settings) => merged.same_or_own(settings, role.value),
+        let Settled { ssh, time, allow_rules } = match (&filled, &settings) {
+            (Some(filled), _) => filled.settled(role.value),
+            (None, Cow::Borrowed(_)) => merged.shared(role.value),
+            (None, Cow::Owned(settings)) => merged.same_or_own(settings, role.value),
         };
         let host = Host {
             name: member.name.clone(),
@@ -360,8 +300,8 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         }
     }
 
-    /// Fills in what is still a template, the role first, then the address, then everything else. `None`: some of it
-    /// has no value, and that was said.
+    /// The address, and what is left when all templates are filled in, if there are any: the role first, then the address,
+    /// then everything else. `None`: some of it has no value, and that was said.
     fn fill(
         &mut self,
         readers: &mut [Reader<'_, 'a>],
@@ -369,8 +309,8 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         own: &Own,
         nth: usize,
         merged: &Merged,
-        settings: &mut Cow<'_, Settings>,
-    ) -> Option<Sourced<String>> {
+        settings: &Settings,
+    ) -> Option<(Sourced<String>, Option<Rc<Filled>>)> {
         let plain = match &own.address {
             Some(Address::Pattern(pattern, place)) => Some(Sourced::written(pattern.nth(nth), place.clone())),
             Some(Address::Template(_)) => None,
@@ -379,34 +319,55 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         if settings.templates.is_empty()
             && let Some(address) = plain
         {
-            return Some(address);
+            return Some((address, None));
         }
-        let settings = settings.to_mut();
-        let templates = std::mem::take(&mut settings.templates);
         let fleet = self.tree.fleet.as_ref().map_or("", |fleet| fleet.value.as_str());
         let mut words = Words::new(&member.name, fleet, [&own.layer.vars, &merged.layer.vars]);
-        let (roles, others): (Vec<_>, Vec<_>) = templates.iter().partition(|template| template.key == "role");
+        let templates = settings.templates.iter();
+        let (roles, others): (Vec<_>, Vec<_>) = templates.partition(|template| template.key == "role");
+        let mut role = Settings { role: settings.role.clone(), ..Settings::default() };
         let mut good = true;
-        for role in roles {
-            good &= self.setting(readers, role, &mut words, settings);
+        for template in roles {
+            good &= self.setting(readers, template, &mut words, &mut role);
         }
-        if let Some(role) = &settings.role {
+        if let Some(role) = &role.role {
             words.learn("role", role.value.word());
         }
         let address = match (plain, &own.address) {
-            (Some(address), _) => Some(address),
             (None, Some(Address::Template(template))) => {
                 self.read(readers, template, &mut words, address::of_one)
             }
-            (None, _) => None,
+            (plain, _) => plain,
         };
         if let Some(address) = &address {
             words.learn("address", &address.value);
         }
-        for template in others {
-            good &= self.setting(readers, template, &mut words, settings);
+        let listing = member.own.filter(|_| own.layer.has_settings()).map(|(listing, _)| listing);
+        let key = texts(readers, &others, &mut words).map(|texts| Alike {
+            groups: member.groups.clone(),
+            listing,
+            role: role.role.as_ref().map(|role| role.value),
+            texts,
+        });
+        if let Some(filled) = key.as_ref().and_then(|key| self.filled.get(key))
+            && good
+        {
+            return Some((address?, Some(Rc::clone(filled))));
         }
-        address.filter(|_| good)
+        let mut left = Settings { role: role.role, templates: Vec::new(), ..settings.clone() };
+        for template in others {
+            good &= self.setting(readers, template, &mut words, &mut left);
+        }
+        let address = address.filter(|_| good)?;
+        let filled = Rc::new(Filled::new(left));
+        if let Some(key) = key {
+            // Hosts that all differ would only fill the memory.
+            if self.filled.len() >= MOST_FILLED {
+                self.filled.clear();
+            }
+            self.filled.insert(key, Rc::clone(&filled));
+        }
+        Some((address, Some(filled)))
     }
 
     fn setting(
@@ -450,6 +411,15 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         }
         None
     }
+}
+
+/// Everything that these templates say of one host. `None`: one of them cannot be filled in.
+fn texts(readers: &[Reader<'_, '_>], templates: &[&Template], words: &mut Words<'_>) -> Option<Vec<String>> {
+    let mut texts = Vec::new();
+    for template in templates {
+        readers.get(template.file)?.texts(template.index, words, &mut texts)?;
+    }
+    Some(texts)
 }
 
 /// Values that are fine one by one and wrong together.

@@ -155,9 +155,9 @@ macro_rules! settings {
         }
 
         impl Layer {
-            /// Whether nothing is said at all.
-            pub(super) fn is_empty(&self) -> bool {
-                $(self.$field.is_none() &&)* self.vars.is_empty()
+            /// Whether anything but variables is said.
+            pub(super) fn has_settings(&self) -> bool {
+                $(self.$field.is_some() ||)* false
             }
 
             /// This layer over `outer`; variables stay apart.

@@ -221,3 +221,50 @@ fn variables_that_double_each_other_end_soon() {
         ["6:54: this stands for far more than a value, on host `a` | a value has at most 65536 characters"]
     );
 }
+
+#[test]
+fn hosts_whose_templates_say_the_same_share_what_they_say() {
+    let inventory = good(
+        "fleet: x
+groups:
+  g:
+    role: client
+    time: { upstreams: [{ server: 'ntp.{{ site }}.example' }] }
+    hosts:
+      a: { vars: { site: north } }
+      b: { vars: { site: south } }
+      c: { vars: { site: north } }
+      d: { vars: { site: north }, time: { maxdistance: 5 } }
+      e: { vars: { site: north }, time: { maxdistance: 7 } }
+  h:
+    role: client
+    time: { upstreams: [{ server: 'ntp.{{ site }}.example', iburst: true }] }
+    hosts: { f: { vars: { site: north } } }
+",
+    );
+    let time = |name: &str| &inventory.host(name).unwrap().time;
+    assert_eq!(time("a").identity(), time("c").identity());
+    let said: Vec<(String, Option<f64>, bool)> = ["a", "b", "c", "d", "e", "f"]
+        .map(|name| {
+            let upstream = &time(name).upstreams[0];
+            let UpstreamFrom::Server(server) = &upstream.from else { panic!("{upstream:?}") };
+            (
+                server.clone(),
+                time(name).maxdistance.as_ref().map(|distance| distance.value.0),
+                upstream.iburst,
+            )
+        })
+        .into();
+    let north = || "ntp.north.example".to_owned();
+    assert_eq!(
+        said,
+        [
+            (north(), None, false),
+            ("ntp.south.example".to_owned(), None, false),
+            (north(), None, false),
+            (north(), Some(5.0), false),
+            (north(), Some(7.0), false),
+            (north(), None, true),
+        ]
+    );
+}
