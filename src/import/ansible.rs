@@ -334,6 +334,9 @@ fn jump(arguments: &str, layer: &mut Layer) -> Result<(), Why> {
     Ok(())
 }
 
+/// Where hosts are that are known by name only, more likely than not (RFC 1918, RFC 4193).
+const PRIVATE: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
+
 /// The role only knows clients. Who is polled by another host of the inventory is a server, and answers who polls it.
 fn roles(draft: &mut Draft, sources: &mut [Vec<Source>]) {
     let mut by_name: HashMap<String, usize> = HashMap::new();
@@ -376,14 +379,17 @@ fn roles(draft: &mut Draft, sources: &mut [Vec<Source>]) {
         if host.layer.has("time.allow") {
             continue;
         }
-        let known: Vec<IpNet> = addresses.iter().flatten().map(|address| IpNet::from(*address)).collect();
+        let unknown = addresses.iter().filter(|address| address.is_none()).count();
+        let mut known: Vec<IpNet> = addresses.iter().flatten().map(|address| IpNet::from(*address)).collect();
+        if unknown > 0 {
+            known.extend(PRIVATE.iter().filter_map(|network| network.parse::<IpNet>().ok()));
+        }
         let networks = IpNet::aggregate(&known).iter().map(|network| quoted(&network.to_string())).collect();
         host.layer.set_items("time.allow", networks);
         let count = crate::report::quantity::count(clients.len(), "host");
-        let unknown = addresses.iter().filter(|address| address.is_none()).count();
         let allowed = match unknown {
             0 => "`allow` names them, widen it to your networks".to_owned(),
-            _ => format!("{unknown} of them have no literal address: add their networks to `allow`"),
+            _ => format!("{unknown} of them have no literal address: the private networks are allowed, choose your own"),
         };
         let text = format!("is the time source of {count} here, so it is a server; {allowed}");
         host.layer.notes.push(Note::changed(&host.original, text));

@@ -96,7 +96,12 @@ fn variable(name: &str, value: &Value, layer: &mut Layer) -> Result<(), Why> {
 }
 
 fn servers(value: &Value, place: &str, layer: &mut Layer) -> Result<Vec<Source>, Why> {
-    let Value::Array(list) = variables::plain(value)? else {
+    // An INI file of Ansible makes a text of what is JSON and not Python.
+    let written = match variables::plain(value)? {
+        Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+        other => other.clone(),
+    };
+    let Value::Array(list) = written else {
         return Err("it must be a list".to_owned());
     };
     let mut sources = Vec::new();

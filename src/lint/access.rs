@@ -53,6 +53,10 @@ impl<'i> Access<'i> {
         self.lengths.insert(network.prefix_len());
     }
 
+    fn allows_anybody(&self) -> bool {
+        self.by_network.values().any(|(allowed, _)| *allowed)
+    }
+
     /// The most specific line that speaks of an address; where no line does, nobody is allowed.
     pub(crate) fn verdict(&self, address: IpAddr) -> (bool, Option<&'i Place>) {
         let networks =
@@ -160,11 +164,12 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         if *host.role == Role::Server {
             open(site, index, host, findings);
         }
-        let Ok(address) = host.address.parse::<IpAddr>() else { continue };
+        // `None`: a name, which can be anywhere. Only a server that allows nobody is sure not to answer it.
+        let address = host.address.parse::<IpAddr>().ok();
         for (upstream, leads) in site.upstreams(host) {
             for asked in classes.asked(site, leads).iter() {
                 // A client with several addresses uses the one of the server's family; only that one is known.
-                if asked.four.is_some_and(|four| four != address.is_ipv4()) {
+                if asked.four.zip(address).is_some_and(|(four, address)| four != address.is_ipv4()) {
                     continue;
                 }
                 let Some(server) =
@@ -173,10 +178,12 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                     continue;
                 };
                 let Some(class) = classes.classes.get(asked.class) else { continue };
-                let (false, _) = class.verdict(address) else { continue };
+                if address.map_or_else(|| class.allows_anybody(), |address| class.verdict(address).0) {
+                    continue;
+                }
                 let Some(named) = site.host(server) else { continue };
                 let own = classes.own.entry(server).or_insert_with(|| Access::of(site, server, named));
-                let (_, reason) = own.verdict(address);
+                let reason = address.and_then(|address| own.verdict(address).1);
                 let finding = refused(host, named, reason);
                 findings.add(host, finding.together(at(upstream, host)));
             }
@@ -195,10 +202,17 @@ fn refused(client: &Host, server: &Host, reason: Option<&Place>) -> Finding {
     };
     let help = format!("add its network to `time.allow` of `{}`", server.name);
     let place = place_or_host(&client.address, client);
-    let before = format!("server `{}` will not answer ", server.name);
-    Finding::new(&CLIENT_NOT_ALLOWED, place, before, "", help)
-        .and(Some(second), label)
-        .detail(format!(" at {}", client.address.value))
+    let before = match client.address.parse::<IpAddr>() {
+        Ok(_) => format!("server `{}` will not answer ", server.name),
+        Err(_) => format!("server `{}` allows nobody and will not answer ", server.name),
+    };
+    Finding::new(&CLIENT_NOT_ALLOWED, place, before, "", help).and(Some(second), label).detail(
+        if client.address.value == client.name {
+            String::new()
+        } else {
+            format!(" at {}", client.address.value)
+        },
+    )
 }
 
 fn open<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {

@@ -72,7 +72,7 @@ rules! {
         cure "give one of them a source outside, or all of them `local` with `orphan: true`: an orphan mesh elects one"
         example "groups:\n  left: { role: server, time: { upstreams: [{ group: right }] }, hosts: { l: } }\n  right: { role: server, time: { upstreams: [{ group: left }] }, hosts: { r: } }";
     CLIENT_NOT_ALLOWED = "client-not-allowed" Error Always
-        what "a host whose address its server would not answer"
+        what "a host whose address its server would not answer, or that is known by name and follows a server that allows nobody"
         why "A server answers only addresses that its allow and deny lines admit; the most specific line wins."
         cure "add the client's network to `time.allow` of the server"
         example "groups:\n  servers: { role: server, time: { allow: [10.1.0.0/16], upstreams: [{ pool: pool.example }] }, hosts: { s: } }\n  clients: { role: client, time: { upstreams: [{ group: servers }] }, hosts: { c: { address: 10.2.0.1 } } }";
