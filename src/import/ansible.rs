@@ -389,7 +389,9 @@ fn roles(draft: &mut Draft, sources: &mut [Vec<Source>]) {
         let count = crate::report::quantity::count(clients.len(), "host");
         let allowed = match unknown {
             0 => "`allow` names them, widen it to your networks".to_owned(),
-            _ => format!("{unknown} of them have no literal address: the private networks are allowed, choose your own"),
+            _ => format!(
+                "{unknown} of them have no literal address: the private networks are allowed, choose your own"
+            ),
         };
         let text = format!("is the time source of {count} here, so it is a server; {allowed}");
         host.layer.notes.push(Note::changed(&host.original, text));

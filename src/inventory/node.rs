@@ -42,6 +42,12 @@ impl<'a> Node<'a> {
         Self { start: self.start, end: self.end, kind }
     }
 
+    /// Whether this is `{{ word }}` without quotes.
+    pub(super) fn is_bare_template(&self) -> bool {
+        let Kind::Map(entries) = &self.kind else { return false };
+        matches!(entries.as_slice(), [(Self { kind: Kind::Map(_), .. }, Self { kind: Kind::Null, .. })])
+    }
+
     pub(super) fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -184,8 +190,28 @@ fn syntax_problem(source: &Source<'_>, error: &serde_yaml::Error) -> Problem {
         length: number((span.len() as usize).max(1)),
     };
     let (message, help) = syntax_message(error);
+    let quotes = |place: &Place| {
+        let window = source.window(place)?;
+        let (before, meant) = window.text.split_at_checked(window.meant.start)?;
+        let template = [": {{", "- {{", "[{{"].iter().any(|begin| before.contains(begin));
+        // `{ address: 10.0.0.[1:3] }`: what is right in a block is not between braces.
+        let bracket = meant.starts_with(['[', '{']);
+        let help = if template {
+            TEMPLATE_NEEDS_QUOTES
+        } else if bracket {
+            "between braces a text with brackets needs quotes"
+        } else {
+            return None;
+        };
+        Some(help.to_owned())
+    };
+    let help = help.or_else(|| quotes(&place));
     Problem::error(place, message).maybe_help(help)
 }
+
+/// To YAML two braces are a mapping in a mapping.
+pub(super) const TEMPLATE_NEEDS_QUOTES: &str =
+    "a value that begins with a template needs quotes: `\"{{ … }}\"`";
 
 /// The reader's own words, except where they speak to programmers.
 fn syntax_message(error: &serde_yaml::Error) -> (String, Option<String>) {

@@ -12,7 +12,7 @@ use timefleet_agent::time::Seconds;
 
 use super::deferred::Deferred;
 use super::host::{Place, Sourced};
-use super::node::{Kind, Node};
+use super::node::{Kind, Node, TEMPLATE_NEEDS_QUOTES};
 use super::problem::Problem;
 use super::source::Source;
 use super::template::{Filler, is_template};
@@ -129,6 +129,8 @@ impl<'r, 'a> Reader<'r, 'a> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
+        let bare = field.value.is_bare_template().then(|| TEMPLATE_NEEDS_QUOTES.to_owned());
+        let help = bare.or(help);
         let place = self.place(field.value, field.key);
         self.problems.push(Problem::error(place, message).maybe_help(help));
     }

@@ -40,6 +40,12 @@ fn whatever_is_wrong_with_a_text_is_told_with_its_place() {
             "fleet: x\ngroups:\n\tg: { }\n",
             &["3:2: not YAML: tabs disallowed within this context (block indentation) | indent with spaces"],
         ),
+        (
+            "fleet: x\ngroups: { g: { hosts: { a: { address: 10.0.0.[1:3] } } } }\n",
+            &[
+                "2:46: not YAML: while parsing a flow mapping, did not find expected ',' or '}' | between braces a text with brackets needs quotes",
+            ],
+        ),
         ("fleet: x\0\n", &["1:9: not YAML: unexpected character: `\\u{0}'"]),
         ("\0", &["1:1: not YAML: unexpected character: `\\u{0}'"]),
         ("fleet: &a [*a]\n", &["1:12: this alias stands inside what it stands for"]),

@@ -268,3 +268,22 @@ groups:
         ]
     );
 }
+
+#[test]
+fn a_template_without_quotes_is_recognised() {
+    let help = "a value that begins with a template needs quotes: `\"{{ … }}\"`";
+    for (value, told) in [
+        ("address: {{ name }}", "6:18: `address` must be text"),
+        ("ssh: { port: {{ port }} }", "6:22: `ssh.port` must be a whole number from 1 to 65535"),
+        ("take_over: {{ x }}", "6:20: `take_over` must be `true` or `false`"),
+        ("time: { extra: [{{ x }}] }", "6:25: `time.extra` must be text"),
+        (
+            "address: {{ name }}.example",
+            "6:28: not YAML: while parsing a block mapping, did not find expected key",
+        ),
+    ] {
+        let text =
+            format!("groups:\n  g:\n    role: client\n    hosts:\n      a:\n        {value}\nfleet: x\n");
+        assert_eq!(wrong(&text), [format!("{told} | {help}")], "{text}");
+    }
+}
