@@ -35,6 +35,18 @@ pub(crate) enum FilesError {
     Program(#[from] ProgramError),
 }
 
+/// Where a text stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In the file that it is called by.
+    #[default]
+    File,
+    /// In what the program that it is called by prints.
+    Program,
+    /// In standard input.
+    Stdin,
+}
+
 /// Everything that is read as one inventory.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
@@ -46,6 +58,8 @@ pub(crate) struct Inputs {
     broken: HashSet<String>,
     /// By file: the line that includes it.
     included: HashMap<String, Place>,
+    /// By name: texts that stand in no file.
+    origins: HashMap<String, Origin>,
 }
 
 impl From<Vec<InputFile>> for Inputs {
@@ -76,6 +90,11 @@ impl Inputs {
         let next = |place: &Place| self.included.get(&*place.file).cloned();
         std::iter::successors(self.included.get(file).cloned(), next).collect()
     }
+
+    /// Where the text that is called so stands.
+    pub(crate) fn origin(&self, file: &str) -> Origin {
+        self.origins.get(file).copied().unwrap_or_default()
+    }
 }
 
 #[derive(Default)]
@@ -97,6 +116,7 @@ impl Gatherer {
             }
             let mut bytes = Vec::new();
             io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
+            self.inputs.origins.insert("-".to_owned(), Origin::Stdin);
             self.take("-".to_owned(), bytes, PathBuf::from("-"), Path::new(""), from);
             return Ok(());
         }
@@ -111,13 +131,15 @@ impl Gatherer {
         if !self.seen.insert(whole.clone()) {
             return Ok(());
         }
+        let name = without_detours(path, &whole).display().to_string();
         let bytes = if program::is_program(&whole).map_err(unreadable)? {
+            self.inputs.origins.insert(name.clone(), Origin::Program);
             program::output(path)?
         } else {
             fs::read(path).map_err(unreadable)?
         };
         let directory = path.parent().unwrap_or(Path::new(""));
-        self.take(path.display().to_string(), bytes, whole, directory, from);
+        self.take(name, bytes, whole, directory, from);
         Ok(())
     }
 
@@ -176,6 +198,23 @@ impl Gatherer {
         let problem = Problem::error(place.clone(), message).help("take this line away");
         self.inputs.problems.push(problem);
     }
+}
+
+/// `sites/../shared/a.yaml` as `shared/a.yaml`, where that is the same file: behind a symbolic link `..` leads elsewhere.
+fn without_detours(path: &Path, whole: &Path) -> PathBuf {
+    let mut straight = PathBuf::new();
+    let mut detours = 0;
+    for part in path.components() {
+        match (part, straight.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                straight.pop();
+                detours += 1;
+            }
+            _ => straight.push(part),
+        }
+    }
+    let same = detours > 0 && straight.canonicalize().is_ok_and(|found| found == whole);
+    if same { straight } else { path.to_owned() }
 }
 
 /// Text, or else where the first byte is that is none.

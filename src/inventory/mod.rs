@@ -35,7 +35,7 @@ use std::path::Path;
 
 pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use explain::Explanation;
-pub(crate) use files::Inputs;
+pub(crate) use files::{Inputs, Origin};
 pub(crate) use host::{Host, Place, Sourced};
 pub(crate) use problem::{Problem, Severity};
 pub(crate) use reader::{is_host_name, near, suggestion};

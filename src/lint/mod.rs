@@ -35,7 +35,7 @@ use site::Site;
 use strata::Strata;
 pub(crate) use topology::components;
 
-use crate::inventory::{self, Host, InputFile, Inputs, Inventory, Place, Problem, Severity, Sourced};
+use crate::inventory::{self, Host, Inputs, Inventory, Origin, Place, Problem, Severity, Sourced};
 
 /// Everything that can be said of inventories without touching a host.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(crate) struct Checked {
     pub(crate) problems: Vec<Problem>,
     /// Findings that the inventory allows, in the order of the files.
     pub(crate) allowed: Vec<Allowed>,
-    files: Vec<InputFile>,
+    inputs: Inputs,
 }
 
 /// A finding that the inventory allows.
@@ -73,13 +73,18 @@ impl Checked {
         self.problems.len() - self.errors()
     }
 
+    /// Where the text that places call so stands.
+    pub(crate) fn origin(&self, file: &str) -> Origin {
+        self.inputs.origin(file)
+    }
+
     /// Prints every problem with a caret under the characters that are meant. The text carries colours: give it an
     /// `anstream` stream (which drops them for files and with NO_COLOR).
     ///
     /// # Errors
     /// Those of the stream.
     pub(crate) fn print(&self, to: &mut dyn Write) -> io::Result<()> {
-        inventory::problem::print(&self.problems, &self.files, to)
+        inventory::problem::print(&self.problems, &self.inputs.files, to)
     }
 }
 
@@ -100,15 +105,18 @@ pub(crate) fn check_with(inputs: impl Into<Inputs>, home: Option<&Path>, policy:
                     problem.help.get_or_insert_with(|| rule.cure.to_owned());
                 }
             }
-            Checked { inventory: None, refused: None, problems, allowed: Vec::new(), files: inputs.files }
+            Checked { inventory: None, refused: None, problems, allowed: Vec::new(), inputs }
         }
         Ok(inventory) => {
             let (mut problems, mut allowed) = lint(&inventory, policy);
             inventory::finish(&mut problems, &inputs);
             inventory::problem::sort_by_place(&mut allowed, &inputs.files, |allowed| &allowed.problem);
+            for Allowed { problem, .. } in &mut allowed {
+                problem.chain = inputs.chain(&problem.place.file);
+            }
             let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
             let (inventory, refused) = if wrong { (None, Some(inventory)) } else { (Some(inventory), None) };
-            Checked { inventory, refused, problems, allowed, files: inputs.files }
+            Checked { inventory, refused, problems, allowed, inputs }
         }
     }
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::inventory::InputFile;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
