@@ -225,9 +225,9 @@ pub(crate) enum FindingsOutput {
     Github,
     /// GitLab's Code Quality report
     Gitlab,
-    /// SARIF 2.1.0, for code scanning
+    /// SARIF 2.1.0, for code scanning; what is allowed is suppressed
     Sarif,
-    /// JUnit XML: errors are failed tests, warnings skipped ones
+    /// JUnit XML: errors are failed tests, warnings skipped ones, what is allowed passes
     Junit,
 }
 

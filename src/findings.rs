@@ -2,20 +2,20 @@
 //!
 //! People read [`crate::lint::Checked::print`] instead.
 
+mod collector;
 mod github;
 mod gitlab;
 mod json;
 mod junit;
 mod path;
 mod sarif;
-
-use std::collections::HashMap;
-use std::path::Path;
+mod words;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::inventory::{Place, Problem, Severity};
+use crate::inventory::{Origin, Severity};
+
+pub(crate) use collector::Collector;
 
 /// Name of all that the inventory language itself complains of, where a reader wants a rule's name.
 pub(crate) const LANGUAGE: &str = "inventory";
@@ -42,26 +42,26 @@ struct Tool {
 struct Summary {
     errors: usize,
     warnings: usize,
+    /// Findings that the inventories allow: neither errors nor warnings.
+    allowed: usize,
 }
 
 /// One inventory: a file, or several that were read as one.
 #[derive(Debug, Serialize)]
-pub(crate) struct Checkup {
+struct Checkup {
     files: Vec<String>,
     /// Only of inventories without errors.
     fleet: Option<Fleet>,
     findings: Vec<Finding>,
+    allowed: Vec<Allowed>,
 }
 
 /// What a good inventory holds.
 #[derive(Debug, Serialize)]
-pub(crate) struct Fleet {
-    /// Its name.
-    pub(crate) name: String,
-    /// How many.
-    pub(crate) hosts: usize,
-    /// How many.
-    pub(crate) groups: usize,
+struct Fleet {
+    name: String,
+    hosts: usize,
+    groups: usize,
 }
 
 /// One thing that was found.
@@ -74,10 +74,31 @@ struct Finding {
     message: String,
     reason: Option<String>,
     help: Option<String>,
+    /// Who else wants it so: the words of compliance profiles.
+    notes: Vec<String>,
     place: Spot,
     second: Option<Second>,
+    /// The line that includes the file of `place`, the line that includes that file, and so on.
+    included_from: Vec<Spot>,
     /// The same while the finding is the same, wherever its lines move to.
     fingerprint: String,
+}
+
+/// A finding that the inventory allows.
+#[derive(Debug, Serialize)]
+struct Allowed {
+    #[serde(flatten)]
+    finding: Finding,
+    allowed: Allowance,
+}
+
+/// Why it is allowed.
+#[derive(Debug, Serialize)]
+struct Allowance {
+    /// In the words of the inventory.
+    reason: String,
+    /// Where that is written.
+    place: Option<Spot>,
 }
 
 /// A file, and the characters in it where they are known.
@@ -85,6 +106,9 @@ struct Finding {
 struct Spot {
     /// As seen from the current directory, with forward slashes.
     file: String,
+    /// Of what lines and columns are counted, where it is no file.
+    #[serde(rename = "of", skip_serializing_if = "is_file", serialize_with = "origin")]
+    origin: Origin,
     #[serde(flatten)]
     span: Option<Span>,
 }
@@ -113,107 +137,37 @@ impl Finding {
     }
 }
 
+impl Spot {
+    /// The characters, where they are those of the file itself: a program's output is on no line of the program.
+    fn in_file(&self) -> Option<Span> {
+        self.span.filter(|_| self.origin != Origin::Program)
+    }
+}
+
+fn is_file(origin: &Origin) -> bool {
+    *origin == Origin::File
+}
+
+fn origin<S: serde::Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match origin {
+        Origin::File => "file",
+        Origin::Program => "output",
+        Origin::Stdin => "stdin",
+    })
+}
+
 fn word<S: serde::Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(severity.word())
-}
-
-/// Gathers what was found, inventory by inventory.
-#[derive(Debug)]
-pub(crate) struct Collector<'d> {
-    /// What file names are relative to.
-    directory: &'d Path,
-    inventories: Vec<Checkup>,
-    /// How often the same was found in the same file: the second time is another finding.
-    seen: HashMap<(&'static str, String, String), usize>,
-}
-
-impl<'d> Collector<'d> {
-    /// Nothing yet; `directory` is the current one.
-    pub(crate) fn new(directory: &'d Path) -> Self {
-        Self { directory, inventories: Vec::new(), seen: HashMap::new() }
-    }
-
-    /// Adds one inventory: its files, what is wrong with it, what went wrong without a place, and what it holds.
-    pub(crate) fn add(
-        &mut self,
-        files: &[String],
-        problems: &[Problem],
-        failures: &[String],
-        fleet: Option<Fleet>,
-    ) {
-        let files: Vec<String> = files.iter().map(|file| path::relative(file, self.directory)).collect();
-        let mut findings: Vec<Finding> = problems.iter().map(|problem| self.placed(problem)).collect();
-        let first = files.first().cloned().unwrap_or_default();
-        findings.extend(failures.iter().map(|failure| self.unplaced(failure, &first)));
-        self.inventories.push(Checkup { files, fleet, findings });
-    }
-
-    /// The report.
-    pub(crate) fn finish(self) -> Findings {
-        let mut summary = Summary::default();
-        for finding in self.inventories.iter().flat_map(|inventory| &inventory.findings) {
-            match finding.severity {
-                Severity::Error => summary.errors += 1,
-                Severity::Warning => summary.warnings += 1,
-            }
-        }
-        Findings {
-            version: 1,
-            tool: Tool { name: "timefleet", version: env!("CARGO_PKG_VERSION") },
-            exit_code: if summary.errors == 0 { 0 } else { 2 },
-            summary,
-            inventories: self.inventories,
-        }
-    }
-
-    fn placed(&mut self, problem: &Problem) -> Finding {
-        let place = self.spot(&problem.place);
-        let fingerprint = self.fingerprint(problem.rule.unwrap_or(LANGUAGE), &place.file, &problem.message);
-        let second = problem.second.as_ref();
-        Finding {
-            severity: problem.severity,
-            rule: problem.rule,
-            message: problem.message.clone(),
-            reason: problem.reason.map(|reason| reason.to_string()),
-            help: problem.help.clone(),
-            second: second.map(|(place, label)| Second { label: label.clone(), spot: self.spot(place) }),
-            place,
-            fingerprint,
-        }
-    }
-
-    fn unplaced(&mut self, message: &str, file: &str) -> Finding {
-        Finding {
-            severity: Severity::Error,
-            rule: None,
-            message: message.to_owned(),
-            reason: None,
-            help: None,
-            place: Spot { file: file.to_owned(), span: None },
-            second: None,
-            fingerprint: self.fingerprint(LANGUAGE, file, message),
-        }
-    }
-
-    fn spot(&self, place: &Place) -> Spot {
-        let Place { line, column, length, .. } = *place;
-        let span = Span { line, column, end_column: column.saturating_add(length) };
-        Spot { file: path::relative(&place.file, self.directory), span: Some(span) }
-    }
-
-    /// From what does not change when lines are added above: the rule, the file, the words.
-    fn fingerprint(&mut self, rule: &'static str, file: &str, message: &str) -> String {
-        let times = self.seen.entry((rule, file.to_owned(), message.to_owned())).or_default();
-        *times += 1;
-        let digest = Sha256::digest(format!("{rule}\0{file}\0{message}\0{times}"));
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-    }
 }
 
 impl Findings {
     /// What the program ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         self.exit_code
+    }
+
+    fn allowed(&self) -> impl Iterator<Item = &Allowed> {
+        self.inventories.iter().flat_map(|inventory| &inventory.allowed)
     }
 
     fn all(&self) -> impl Iterator<Item = &Finding> {
@@ -227,7 +181,8 @@ impl Findings {
 
     /// Workflow commands: annotations on the lines of a pull request.
     pub(crate) fn github(&self) -> String {
-        self.all().map(github::annotation).collect()
+        let allowed = self.allowed().map(github::debug_line);
+        self.all().map(github::annotation).chain(allowed).collect()
     }
 
     /// A Code Quality report.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use crate::cli::{FindingsOutput, ValidateArgs};
-use crate::findings::{Collector, Fleet};
+use crate::findings::Collector;
 use crate::inventory::{self, Inputs, Inventory, suggestion};
 use crate::lint::catalogue::RULES;
 use crate::lint::profile::{self, CARRIED, Profile};
@@ -103,13 +103,7 @@ fn for_programs(sets: &[&[PathBuf]], output: FindingsOutput, policy: &Policy) ->
     for paths in sets {
         let Examined { names, checked, failure } = examine(paths, policy);
         let failures: Vec<String> = failure.iter().map(ToString::to_string).collect();
-        let problems = checked.as_ref().map_or(&[][..], |checked| &checked.problems);
-        let fleet = checked.as_ref().and_then(|checked| checked.inventory.as_ref()).map(|inventory| Fleet {
-            name: inventory.fleet.value.clone(),
-            hosts: inventory.hosts.len(),
-            groups: inventory.groups.len(),
-        });
-        collector.add(&names, problems, &failures, fleet.filter(|_| failures.is_empty()));
+        collector.add(&names, checked.as_ref(), &failures);
     }
     let findings = collector.finish();
     let document = match output {
@@ -135,7 +129,8 @@ fn allowed(allowed: &Allowed) -> String {
     let Allowed { problem, reason, place } = allowed;
     let rule = problem.rule.unwrap_or_default();
     let at = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-    format!("  {}: allowed[{rule}]: {}\n    {at}because {reason}\n", problem.place, problem.message)
+    let chain: String = problem.chain.iter().map(|place| format!("    included from {place}\n")).collect();
+    format!("  {}: allowed[{rule}]: {}\n    {at}because {reason}\n{chain}", problem.place, problem.message)
 }
 
 fn policy(args: &ValidateArgs) -> Result<Policy, CommandError> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Finding;
+use super::{Finding, words};
 use crate::inventory::Severity;
 
 #[derive(Debug, Serialize)]
@@ -26,9 +26,14 @@ struct Lines {
 }
 
 pub(super) fn issue(finding: &Finding) -> Issue {
-    let help = finding.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    // One line is shown, and nothing but this text and the line of the file.
+    let mut words = vec![finding.message.clone()];
+    words.extend(words::unshown(&finding.place));
+    words.extend(finding.help.clone());
+    words.extend(finding.notes.iter().cloned());
+    words.extend(words::chain(finding));
     Issue {
-        description: format!("{}{help}", finding.message),
+        description: words.join("; "),
         check_name: finding.rule_name(),
         fingerprint: finding.fingerprint.clone(),
         severity: match finding.severity {
@@ -38,7 +43,7 @@ pub(super) fn issue(finding: &Finding) -> Issue {
         location: Location {
             path: finding.place.file.clone(),
             // GitLab knows no finding without a line.
-            lines: Lines { begin: finding.place.span.map_or(1, |span| span.line) },
+            lines: Lines { begin: finding.place.in_file().map_or(1, |span| span.line) },
         },
     }
 }

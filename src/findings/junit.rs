@@ -1,8 +1,9 @@
-//! JUnit's XML as Jenkins and GitLab read it: an inventory is a suite, an error a failed test, a warning a skipped one.
+//! JUnit's XML as Jenkins and GitLab read it: an inventory is a suite, an error a failed test, a warning a skipped one, what
+//! is allowed one that passes.
 
 use std::fmt::Write;
 
-use super::{Checkup, Finding, Findings};
+use super::{Allowed, Checkup, Finding, Findings, words};
 use crate::inventory::Severity;
 
 pub(super) fn document(findings: &Findings) -> String {
@@ -22,7 +23,7 @@ pub(super) fn document(findings: &Findings) -> String {
 
 /// An inventory that is as it should be is one test that passes.
 fn tests_of(inventory: &Checkup) -> usize {
-    inventory.findings.len().max(1)
+    (inventory.findings.len() + inventory.allowed.len()).max(1)
 }
 
 fn suite(inventory: &Checkup, text: &mut String) {
@@ -35,39 +36,53 @@ fn suite(inventory: &Checkup, text: &mut String) {
         of(Severity::Error),
         of(Severity::Warning)
     );
-    if inventory.findings.is_empty() {
+    if inventory.findings.is_empty() && inventory.allowed.is_empty() {
         let _ = writeln!(text, "    <testcase classname=\"{name}\" name=\"no findings\"/>");
     }
     for finding in &inventory.findings {
-        case(finding, text);
+        begin(finding, text);
+        result(finding, text);
+        text.push_str("    </testcase>\n");
+    }
+    for Allowed { finding, allowed } in &inventory.allowed {
+        begin(finding, text);
+        let mut lines = vec![headline(finding, "allowed")];
+        let place = allowed.place.as_ref().map(|place| format!("{}: ", words::place(place)));
+        lines.push(format!("{}because {}", place.unwrap_or_default(), allowed.reason));
+        lines.extend(words::chain(finding));
+        let _ = writeln!(text, "      <system-out>{}</system-out>", escaped(&lines.join("\n")));
+        text.push_str("    </testcase>\n");
     }
     text.push_str("  </testsuite>\n");
 }
 
-fn case(finding: &Finding, text: &mut String) {
-    let rule = finding.rule_name();
-    let message = escaped(&finding.message);
+/// A test has the same name whether it fails or is allowed: its history shows when that changed.
+fn begin(finding: &Finding, text: &mut String) {
+    let (rule, message) = (finding.rule_name(), escaped(&finding.message));
     let file = escaped(&finding.place.file);
-    let details = escaped(&details(finding));
     let _ = writeln!(text, "    <testcase classname=\"{file}\" name=\"{rule}: {message}\">");
+}
+
+fn result(finding: &Finding, text: &mut String) {
+    let (rule, message) = (finding.rule_name(), escaped(&finding.message));
+    let details = escaped(&details(finding));
     let result = match finding.severity {
         Severity::Error => "failure",
         Severity::Warning => "skipped",
     };
     let _ = writeln!(text, "      <{result} type=\"{rule}\" message=\"{message}\">{details}</{result}>");
-    text.push_str("    </testcase>\n");
+}
+
+fn headline(finding: &Finding, verdict: &str) -> String {
+    format!("{}: {verdict}: {}", words::place(&finding.place), finding.message)
 }
 
 fn details(finding: &Finding) -> String {
-    let mut lines = Vec::new();
-    let at = finding.place.span.map(|span| format!(":{}:{}", span.line, span.column)).unwrap_or_default();
-    lines.push(format!("{}{at}: {}: {}", finding.place.file, finding.severity.word(), finding.message));
-    if let Some(second) = &finding.second {
-        let at = second.spot.span.map(|span| format!(":{}:{}", span.line, span.column)).unwrap_or_default();
-        lines.push(format!("{}{at}: {}", second.spot.file, second.label));
-    }
+    let mut lines = vec![headline(finding, finding.severity.word())];
+    lines.extend(words::second(finding));
     lines.extend(finding.reason.as_ref().map(|reason| format!("note: {reason}")));
-    lines.extend(finding.help.as_ref().map(|help| format!("help: {help}")));
+    lines.extend(words::advice(finding));
+    lines.extend(words::chain(finding));
     lines.join("\n")
 }
 

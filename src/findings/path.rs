@@ -1,11 +1,20 @@
 //! File names as machines want them: seen from the current directory, with forward slashes.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
-/// `./a.yaml` and `/here/a.yaml` are `a.yaml`; what is elsewhere keeps its whole name.
+/// `./a.yaml` and `/here/a.yaml` are `a.yaml`, and so is `../here/a.yaml`; what is elsewhere keeps its whole name. Standard
+/// input (`-`) is `stdin`.
 pub(super) fn relative(file: &str, directory: &Path) -> String {
+    if file == "-" {
+        return "stdin".to_owned();
+    }
     let path = Path::new(file);
-    let inside = path.strip_prefix(directory).unwrap_or(path);
+    let climbs = |part: &Component<'_>| matches!(part, Component::CurDir | Component::ParentDir);
+    let levels = path.components().take_while(climbs).filter(|part| *part == Component::ParentDir).count();
+    let below: PathBuf = path.components().skip_while(climbs).collect();
+    // From the current directory, which is no symbolic link, `..` leads where it seems to lead.
+    let whole = directory.ancestors().nth(levels).map(|from| from.join(below));
+    let inside = whole.as_ref().and_then(|whole| whole.strip_prefix(directory).ok()).unwrap_or(path);
     let parts = inside.components().filter(|part| !matches!(part, Component::CurDir));
     let mut name = String::new();
     for part in parts {
@@ -14,7 +23,7 @@ pub(super) fn relative(file: &str, directory: &Path) -> String {
         }
         name.push_str(&part.as_os_str().to_string_lossy());
     }
-    if name.is_empty() { file.to_owned() } else { name }
+    if name.is_empty() { ".".to_owned() } else { name }
 }
 
 /// The same as a reference that may stand in a URI.
@@ -44,7 +53,13 @@ mod tests {
         assert_eq!(seen("/srv/time/sites/plant.yaml"), "sites/plant.yaml");
         assert_eq!(seen("../plant.yaml"), "../plant.yaml");
         assert_eq!(seen("/srv/timetable.yaml"), "/srv/timetable.yaml");
-        assert_eq!(seen("-"), "-");
+        assert_eq!(seen("../time/sites/plant.yaml"), "sites/plant.yaml");
+        assert_eq!(seen(".././../srv/time/plant.yaml"), "plant.yaml");
+        assert_eq!(seen("../../../../plant.yaml"), "../../../../plant.yaml");
+        assert_eq!(seen("/srv/time"), ".");
+        assert_eq!(seen("."), ".");
+        assert_eq!(seen("-"), "stdin");
+        assert_eq!(seen("./-"), "-");
     }
 
     #[test]

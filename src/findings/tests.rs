@@ -1,13 +1,15 @@
 //! Every face of the same findings, literally; schemas for those that have one.
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use snapbox::{assert_data_eq, str};
 
 use super::*;
-use crate::inventory::InputFile;
+use crate::inventory::{InputFile, Inputs};
 use crate::lint;
 
 const DIRECTORY: &str = "/srv/time";
@@ -17,12 +19,7 @@ fn report(files: &[(&str, &str)]) -> Findings {
     for (name, text) in files {
         let file = InputFile { name: (*name).to_owned(), text: (*text).to_owned() };
         let checked = lint::check(vec![file], None);
-        let fleet = checked.inventory.as_ref().map(|inventory| Fleet {
-            name: inventory.fleet.value.clone(),
-            hosts: inventory.hosts.len(),
-            groups: inventory.groups.len(),
-        });
-        collector.add(&[(*name).to_owned()], &checked.problems, &[], fleet);
+        collector.add(&[(*name).to_owned()], Some(&checked), &[]);
     }
     collector.finish()
 }
@@ -69,14 +66,22 @@ fn github_gets_no_letter_that_ends_a_field_too_early() {
         message: "100 % of a, b: gone\r\nsecond line ::error::forged".to_owned(),
         reason: None,
         help: None,
-        place: Spot { file: "50%,odd:name\n.yaml".to_owned(), span: None },
+        notes: Vec::new(),
+        place: Spot { file: "50%,odd:name\n.yaml".to_owned(), origin: Origin::File, span: None },
         second: None,
+        included_from: Vec::new(),
         fingerprint: String::new(),
     };
     assert_eq!(
         github::annotation(&finding),
         "::error file=50%25%2Codd%3Aname%0A.yaml,title=timefleet%3A inventory::100 %25 of a, b: gone%0D%0Asecond line \
          ::error::forged\n"
+    );
+    let allowance = Allowance { reason: "so\n::error::it is".to_owned(), place: None };
+    assert_eq!(
+        github::debug_line(&Allowed { finding, allowed: allowance }),
+        "::debug::50%25,odd:name%0A.yaml: allowed[inventory]: 100 %25 of a, b: gone%0D%0Asecond line ::error::forged, \
+         because so%0A::error::it is\n"
     );
 }
 
@@ -131,12 +136,17 @@ fn json_says_everything_under_a_version() {
     assert_data_eq!(text, snapbox::file!["../../tests/cli/findings.v1.json"]);
 }
 
-#[test]
-fn sarif_holds_against_its_schema() {
+/// The official schema of SARIF.
+fn sarif_validator() -> jsonschema::Validator {
     // One pattern of the official text is no regular expression: a bracket lacks its backslash.
     let text = include_str!("../../tests/schemas/sarif-2.1.0.json").replace("{2}]?$\"", r#"{2}\\]?$""#);
     let schema: Value = serde_json::from_str(&text).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn sarif_holds_against_its_schema() {
+    let validator = sarif_validator();
     let all = [("sites/Werk 7.yaml", LOST), ("/etc/twice.yaml", TWICE), ("good.yaml", GOOD)];
     let log: Value = serde_json::from_str(&report(&all).sarif().unwrap()).unwrap();
     let errors: Vec<_> =
@@ -174,8 +184,108 @@ fn sarif_points_at_the_characters_and_at_the_second_place() {
     assert_eq!(result["locations"][0]["physicalLocation"]["region"], region);
     assert_eq!(result["relatedLocations"][0]["message"]["text"], "the first time");
     assert_eq!(result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 1);
-    assert_eq!(result["message"]["text"], "`fleet` is written twice here\nhelp: keep one of them");
+    assert_eq!(
+        result["message"]["text"],
+        "`fleet` is written twice here\nhelp: keep one of them\n[the first time](1)"
+    );
     assert_eq!(log["runs"][0]["columnKind"], "unicodeCodePoints");
+}
+
+#[test]
+fn sarif_suppresses_what_is_allowed_and_says_of_every_result_whether_it_is() {
+    let log: Value =
+        serde_json::from_str(&report(&[("good.yaml", GOOD), ("twice.yaml", TWICE)]).sarif().unwrap())
+            .unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2);
+    assert_eq!(results[0]["ruleId"], LANGUAGE);
+    assert_eq!(results[0]["suppressions"], serde_json::json!([]));
+    assert_eq!(results[1]["ruleId"], "unused-server");
+    assert_eq!(results[1]["level"], "warning");
+    assert_eq!(
+        results[1]["suppressions"],
+        serde_json::json!([{
+            "kind": "inSource",
+            "status": "accepted",
+            "justification": "a spare",
+            "location": { "physicalLocation": {
+                "artifactLocation": { "uri": "good.yaml" },
+                "region": { "startLine": 2, "startColumn": 35, "endLine": 2, "endColumn": 48 },
+            }},
+        }])
+    );
+}
+
+#[test]
+fn sarif_describes_every_rule_with_its_cause_its_cure_and_an_example() {
+    let log: Value = serde_json::from_str(&report(&[("good.yaml", GOOD)]).sarif().unwrap()).unwrap();
+    let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    for rule in lint::RULES {
+        let described = rules.iter().find(|described| described["id"] == rule.name).unwrap();
+        for text in ["text", "markdown"] {
+            let help = described["help"][text].as_str().unwrap();
+            for part in [rule.reason, rule.cure, rule.example] {
+                assert!(help.contains(part), "{}: {help}", rule.name);
+            }
+        }
+        assert_eq!(described["defaultConfiguration"]["level"], rule.severity.word());
+    }
+    let described = rules.iter().find(|described| described["id"] == "poll-too-slow").unwrap();
+    let help = "\
+A `maxpoll` above what is asked for.
+
+- Why: A clock that is compared too seldom is wrong for too long.
+- Cure: lower `maxpoll`
+- Allow: `allow_rules: [{ rule: poll-too-slow, reason: \"…\" }]`; off unless a profile or `--deny poll-too-slow` asks
+- Number: `largest`: largest `maxpoll`, log2 seconds; 16 unless a profile says otherwise
+
+```yaml
+time: { upstreams: [{ server: ntp.example, maxpoll: 17 }] }
+```
+";
+    let text = "\
+A `maxpoll` above what is asked for.
+Why: A clock that is compared too seldom is wrong for too long.
+Cure: lower `maxpoll`
+Allow: `allow_rules: [{ rule: poll-too-slow, reason: \"…\" }]`; off unless a profile or `--deny poll-too-slow` asks
+Number: `largest`: largest `maxpoll`, log2 seconds; 16 unless a profile says otherwise
+Example that it finds:
+time: { upstreams: [{ server: ntp.example, maxpoll: 17 }] }
+";
+    assert_eq!(
+        *described,
+        serde_json::json!({
+            "id": "poll-too-slow",
+            "name": "PollTooSlow",
+            "shortDescription": { "text": "A `maxpoll` above what is asked for" },
+            "fullDescription": { "text": "A `maxpoll` above what is asked for. A clock that is compared too seldom is wrong for too long." },
+            "help": { "text": text, "markdown": help },
+            "defaultConfiguration": { "level": "error", "enabled": false },
+            "properties": { "tags": ["time", "ntp"], "precision": "very-high" },
+        })
+    );
+}
+
+#[test]
+fn a_link_in_sarif_ends_where_its_label_ends() {
+    let finding = |label: &str| Finding {
+        severity: Severity::Error,
+        rule: None,
+        message: "odd".to_owned(),
+        reason: None,
+        help: None,
+        notes: Vec::new(),
+        place: Spot { file: "a.yaml".to_owned(), origin: Origin::File, span: None },
+        second: Some(Second {
+            label: label.to_owned(),
+            spot: Spot { file: "b.yaml".to_owned(), origin: Origin::File, span: None },
+        }),
+        included_from: Vec::new(),
+        fingerprint: String::new(),
+    };
+    let result = sarif::result(&finding(r"of `a[1](2)\`"), &Value::Null);
+    assert_eq!(result["message"]["text"], "odd\n[of `a\\[1\\](2)\\\\`](1)");
+    assert_eq!(result["relatedLocations"][0]["message"]["text"], r"of `a[1](2)\`");
 }
 
 /// What xmllint(1) says of a document; it has to be there.
@@ -205,16 +315,52 @@ fn junit_holds_against_its_schema_whatever_the_words() {
 }
 
 #[test]
+fn both_hold_for_what_is_included_printed_and_allowed_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str, mode: u32| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let main = write(
+        "main.yaml",
+        &format!("include: lost.yaml\n{}", GOOD.replace("{ s:", "{ spare:").replace("{ n:", "{ idle:")),
+        0o644,
+    );
+    write("lost.yaml", LOST.strip_prefix("fleet: x\n").unwrap(), 0o644);
+    let program = write("hosts.sh", &format!("#!/bin/sh\ncat <<END\n{LOST}END\n"), 0o755);
+    let mut collector = Collector::new(directory.path());
+    for path in [main, program] {
+        let checked = lint::check(Inputs::read(std::slice::from_ref(&path)).unwrap(), None);
+        collector.add(&[path.display().to_string()], Some(&checked), &[]);
+    }
+    let findings = collector.finish();
+    assert!(findings.all().any(|finding| finding.included_from.len() == 1));
+    assert!(findings.all().any(|finding| finding.place.origin == Origin::Program));
+    assert!(findings.allowed().count() >= 1);
+    let log: Value = serde_json::from_str(&findings.sarif().unwrap()).unwrap();
+    let validator = sarif_validator();
+    let errors: Vec<_> =
+        validator.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    assert_eq!(held_against_xsd(&findings.junit()), Ok(()));
+}
+
+#[test]
 fn junit_has_a_suite_for_each_inventory() {
-    let mut findings = report(&[("twice.yaml", TWICE), ("good.yaml", GOOD), ("lost.yaml", LOST)]);
+    let clean =
+        "fleet: x\ngroups: { c: { role: client, hosts: { a: }, time: { upstreams: [{ pool: p }] } } }\n";
+    let mut findings =
+        report(&[("twice.yaml", TWICE), ("good.yaml", GOOD), ("clean.yaml", clean), ("lost.yaml", LOST)]);
     only_known(&mut findings);
     findings.inventories.last_mut().unwrap().findings.retain(|finding| finding.severity == Severity::Warning);
-    findings.summary = Summary { errors: 1, warnings: 1 };
+    findings.summary = Summary { errors: 1, warnings: 1, allowed: 1 };
     assert_data_eq!(
         findings.junit(),
         str![[r#"
 <?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="timefleet validate" tests="3" failures="1" errors="0">
+<testsuites name="timefleet validate" tests="4" failures="1" errors="0">
   <testsuite name="twice.yaml" tests="1" failures="1" errors="0" skipped="0">
     <testcase classname="twice.yaml" name="inventory: `fleet` is written twice here">
       <failure type="inventory" message="`fleet` is written twice here">twice.yaml:2:1: error: `fleet` is written twice here
@@ -223,7 +369,13 @@ help: keep one of them</failure>
     </testcase>
   </testsuite>
   <testsuite name="good.yaml" tests="1" failures="0" errors="0" skipped="0">
-    <testcase classname="good.yaml" name="no findings"/>
+    <testcase classname="good.yaml" name="unused-server: server `n` is followed by no host of the inventory, and answers nobody">
+      <system-out>good.yaml:3:73: allowed: server `n` is followed by no host of the inventory, and answers nobody
+good.yaml:2:35: because a spare</system-out>
+    </testcase>
+  </testsuite>
+  <testsuite name="clean.yaml" tests="1" failures="0" errors="0" skipped="0">
+    <testcase classname="clean.yaml" name="no findings"/>
   </testsuite>
   <testsuite name="lost.yaml" tests="1" failures="0" errors="0" skipped="1">
     <testcase classname="lost.yaml" name="windows-without-maxdistance: host `n` would never select this Windows server">

@@ -71,6 +71,39 @@ pub(crate) fn profile(profile: &Profile) -> String {
     text
 }
 
+/// What a rule finds, as the beginning of a sentence.
+pub(crate) fn sentence(rule: &Rule) -> String {
+    let mut letters = rule.what.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
+}
+
+/// A rule's reason, cure and so on, each with its title.
+fn items(rule: &Rule) -> Vec<(&'static str, String)> {
+    let mut items =
+        vec![("Why", rule.reason.to_owned()), ("Cure", rule.cure.to_owned()), ("Allow", scope(rule))];
+    items.extend(rule.parameters.iter().map(|one| ("Number", parameter(one))));
+    items
+}
+
+/// One rule, in Markdown.
+pub(crate) fn markdown(rule: &Rule) -> String {
+    let mut text = format!("{}.\n\n", sentence(rule));
+    for (title, item) in items(rule) {
+        text += &format!("- {title}: {item}\n");
+    }
+    text + &format!("\n```yaml\n{}\n```\n", rule.example)
+}
+
+/// One rule, in text that whoever shows it may break.
+pub(crate) fn plain(rule: &Rule) -> String {
+    let mut text = format!("{}.\n", sentence(rule));
+    for (title, item) in items(rule) {
+        text += &format!("{title}: {item}\n");
+    }
+    text + &format!("Example that it finds:\n{}\n", rule.example)
+}
+
 fn wrapped(text: &str) -> String {
     lines(text, 9)
 }
@@ -109,20 +142,7 @@ pub(crate) fn page() -> String {
         let _ = writeln!(text, "| [`{name}`](#{name}) | {}{off} | {} |", rule.severity.word(), rule.what);
     }
     for rule in RULES {
-        let _ = write!(
-            text,
-            "\n## {}\n\n{}{}.\n\n- Why: {}\n- Cure: {}\n- Allow: {}\n",
-            rule.name,
-            rule.what.chars().next().map(|first| first.to_uppercase().to_string()).unwrap_or_default(),
-            rule.what.chars().skip(1).collect::<String>(),
-            rule.reason,
-            rule.cure,
-            scope(rule),
-        );
-        for one in rule.parameters {
-            let _ = writeln!(text, "- Number: {}", parameter(one));
-        }
-        let _ = write!(text, "\n```yaml\n{}\n```\n", rule.example);
+        let _ = write!(text, "\n## {}\n\n{}", rule.name, markdown(rule));
     }
     text += "\n# Profiles\n\nA profile is a YAML file that selects and tunes rules, each with the words of the regime. \
         `--profile` takes the names below or\nthe path of a file of your own; several add up, the stricter one wins.\n";

@@ -96,7 +96,7 @@ fn json_counts_what_it_lists() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["version"], 1);
     assert_eq!(report["exit_code"], 2);
-    assert_eq!(report["summary"], serde_json::json!({ "errors": 3, "warnings": 0 }));
+    assert_eq!(report["summary"], serde_json::json!({ "errors": 3, "warnings": 0, "allowed": 0 }));
     assert_eq!(report["inventories"][0]["fleet"]["hosts"], 5);
     assert_eq!(
         report["inventories"][3]["findings"][0]["place"],
