@@ -238,6 +238,10 @@ pub(crate) struct GraphArgs {
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
 
+    /// Only these hosts and everything their time comes from: names, 'web-*', @group, ! before what is left out
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
+
     /// How to draw it on standard output
     #[arg(long, visible_alias = "format", value_enum, default_value_t = GraphOutput::Text)]
     pub(crate) output: GraphOutput,

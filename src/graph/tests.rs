@@ -6,12 +6,18 @@ use std::process::{Command, Stdio};
 
 use snapbox::{IntoData, assert_data_eq, str};
 
+mod selection;
+
 use super::*;
 use crate::inventory::{self, InputFile};
 
 fn graph(text: &str) -> Graph {
+    Graph::new(&inventory(text), None).unwrap()
+}
+
+fn inventory(text: &str) -> Inventory {
     let file = InputFile { name: "f.yaml".to_owned(), text: text.to_owned() };
-    Graph::new(&inventory::load(&[file], Some(Path::new("/home/me"))).unwrap())
+    inventory::load(&[file], Some(Path::new("/home/me"))).unwrap()
 }
 
 fn plain(graph: &Graph) -> String {
@@ -249,7 +255,9 @@ fn all() -> Vec<Graph> {
         .collect();
     texts.push(BROKEN.to_owned());
     texts.push("fleet: empty\ngroups: {}\n".to_owned());
-    texts.iter().map(|text| graph(text)).collect()
+    let parts = [(BROKEN, "db,web03"), (BROKEN, "r?"), (TWO_TIER, "!ntp-a,!web*"), (ISOLATED, "ntp-b")];
+    let parts = parts.map(|(text, on)| selection::part(text, on));
+    texts.iter().map(|text| graph(text)).chain(parts).collect()
 }
 
 #[test]
