@@ -62,6 +62,9 @@ pub(crate) struct Fleet {
     pub(crate) hosts: usize,
     /// How many.
     pub(crate) groups: usize,
+    /// How many of the hosts were asked about; `None`: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) selected: Option<usize>,
 }
 
 /// One thing that was found.

@@ -21,6 +21,7 @@ fn report(files: &[(&str, &str)]) -> Findings {
             name: inventory.fleet.value.clone(),
             hosts: inventory.hosts.len(),
             groups: inventory.groups.len(),
+            selected: None,
         });
         collector.add(&[(*name).to_owned()], &checked.problems, &[], fleet);
     }

@@ -5,13 +5,14 @@ use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use super::catalogue::{CONTRADICTING_EXTRA, KEY_WITHOUT_KEYFILE, OPEN_COMMAND_PORT};
 use super::gathered::{Finding, Gathered};
 use super::site::Site;
-use crate::inventory::Host;
+use crate::inventory::{Host, kinds};
 use crate::render::{RenderError, render};
 
 /// Renders hosts that have extra lines, one of each kind: only the whole configuration shows what such a line does to it.
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
-    let with_extra: Vec<&Host> =
-        site.inventory.kinds().into_iter().filter(|host| !host.time.extra.is_empty()).collect();
+    let with_extra: Vec<&Host> = kinds(
+        site.inventory.hosts.iter().filter(|host| !host.time.extra.is_empty() && findings.concerns(host)),
+    );
     let refused: Vec<_> = with_extra
         .par_iter()
         .filter_map(|host| match render(site.inventory, host) {

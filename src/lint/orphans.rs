@@ -141,7 +141,11 @@ fn strata<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
         let after = format!(" is an orphan at stratum {} among orphans at stratum {stratum}", local.stratum);
         let help = "give all of them the same `local: { stratum }`";
         let finding = Finding::new(&ORPHAN_MISMATCH, local_place(host), "server ", after, help);
-        findings.add(host, finding.and(Some(&local_place(first)), format!("that of `{}`", first.name)));
+        findings.add_beside(
+            host,
+            first,
+            finding.and(Some(&local_place(first)), format!("that of `{}`", first.name)),
+        );
     }
 }
 
@@ -168,7 +172,11 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
         let help =
             "let them follow their own group: `upstreams: [{ group: THEIR-GROUP }]` leaves each itself out";
         let finding = Finding::new(rule, local_place(host), "server ", after, help);
-        findings.add(host, finding.and(Some(&missing.place), format!("`{}` is one of them", missing.name)));
+        findings.add_beside(
+            host,
+            missing,
+            finding.and(Some(&missing.place), format!("`{}` is one of them", missing.name)),
+        );
     }
 }
 
@@ -230,6 +238,6 @@ fn distances<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut G
         );
         let help = "set `local: { distance }` of the server below every client's `maxdistance`";
         let finding = Finding::new(rule, place, "host ", after, help);
-        findings.add(host, finding.and(Some(&local_place(server)), "its `local`"));
+        findings.add_beside(host, server, finding.and(Some(&local_place(server)), "its `local`"));
     }
 }

@@ -161,9 +161,11 @@ fn serving<'i>(
         }
         Leads::Group(group) => {
             let (Some(made_of), Some(told)) = (site.made_of.get(group), told.get_mut(group)) else { return };
-            if made_of.silent.first_but(index).is_none() || std::mem::replace(told, true) {
+            if made_of.silent.first_but(index).is_none() || *told {
                 return;
             }
+            // The next one who names it may be somebody that was asked about.
+            *told = findings.concerns(host);
             let name = site.inventory.groups.get(group).map_or("", |group| group.name.as_str());
             (&made_of.silent, format!(" of group `{name}`"))
         }
