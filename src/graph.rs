@@ -74,6 +74,8 @@ struct Edge {
     options: String,
     /// Both ends follow each other, directly or by way of others.
     mutual: bool,
+    /// Only measured (`noselect`): no time comes this way.
+    measured: bool,
     trouble: Option<String>,
 }
 

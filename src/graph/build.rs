@@ -115,6 +115,7 @@ impl Draft<'_, '_> {
                     follower: self.base + class,
                     options: options.clone(),
                     mutual: false,
+                    measured: upstream.options.noselect,
                     trouble: server.and_then(|server| trouble(server, followers)),
                 });
             }
@@ -148,6 +149,8 @@ fn options(upstream: &Upstream) -> String {
     words.extend(upstream.port.map(|port| format!("port {port}")));
     words.extend(upstream.minpoll.map(|poll| format!("minpoll {poll}")));
     words.extend(upstream.maxpoll.map(|poll| format!("maxpoll {poll}")));
+    words.extend(upstream.options.require.then(|| "require".to_owned()));
+    words.extend(upstream.options.noselect.then(|| "noselect".to_owned()));
     words.extend((upstream.platform == Some(Platform::Windows)).then(|| "windows".to_owned()));
     words.join(" ")
 }
@@ -222,7 +225,7 @@ impl Verdict {
     fn of(graph: &Graph, edges: &[&Edge], from_local: Option<Stratum>) -> Self {
         let source = |edge: &&&Edge| graph.nodes.get(edge.source);
         let outer = || edges.iter().filter(|edge| !edge.mutual);
-        let serving = outer().filter(|edge| edge.trouble.as_deref() != Some(SILENT));
+        let serving = outer().filter(|edge| !edge.measured && edge.trouble.as_deref() != Some(SILENT));
         let followed = serving.filter_map(|edge| source(&edge)?.stratum).min().map(Stratum::below);
         let trouble = match (followed.or(from_local), edges.is_empty()) {
             (Some(_), _) => None,

@@ -123,6 +123,29 @@ s: the stratum of the source outside
     );
 }
 
+/// What is only measured is drawn, and brings nobody the time.
+#[test]
+fn no_time_comes_from_a_source_with_noselect() {
+    let text = "fleet: watch
+groups:
+  servers: { role: server, time: { upstreams: [{ pool: p.example, require: true }], allow: [0/0] }, hosts: { s: } }
+  clients: { role: client, time: { upstreams: [{ group: servers, iburst: true, noselect: true }] }, hosts: { \"c[1:3]\": } }
+";
+    assert_data_eq!(
+        plain(&graph(text)),
+        str![[r#"
+fleet watch: 4 hosts in 2 groups
+
+pool p.example
+`-- s  server, stratum s+1  [require]
+    `-- c[1:3] (3)  client  [iburst noselect]  ! no path to time
+
+s: the stratum of the source outside
+
+"#]]
+    );
+}
+
 #[test]
 fn mermaid_as_it_is_read() {
     assert_data_eq!(

@@ -23,7 +23,7 @@ impl Meshes {
         let mut joined = vec![None; site.inventory.groups.len()];
         for (index, host) in site.hosts() {
             let own = is_orphan(index);
-            for (_, leads) in site.upstreams(host) {
+            for (_, leads) in site.sources(host) {
                 match leads {
                     Leads::Outside(..) => {}
                     Leads::Host(server) => {
@@ -182,11 +182,9 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
 
 /// The members of a mesh that a host polls, itself included where its group is.
 fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Known) -> Rc<Polled> {
-    let nodes: Vec<Node> = host
-        .time
-        .upstreams
-        .iter()
-        .filter_map(|upstream| match site.leads(&upstream.value)? {
+    let nodes: Vec<Node> = site
+        .sources(host)
+        .filter_map(|(_, leads)| match leads {
             Leads::Outside(..) => None,
             Leads::Host(server) => Some(Node::Host(server)),
             Leads::Group(group) => Some(Node::Group(group)),
@@ -212,7 +210,7 @@ fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Known) -> Rc
 
 /// Whether a host would still follow its servers when their own clocks take over.
 fn distances<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
-    for (upstream, leads) in site.upstreams(host) {
+    for (upstream, leads) in site.sources(host) {
         let server = match leads {
             Leads::Outside(..) => None,
             Leads::Host(server) => Some(server),
