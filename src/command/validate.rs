@@ -6,7 +6,7 @@ use super::CommandError;
 use crate::cli::{FindingsOutput, ValidateArgs};
 use crate::findings::{Collector, Fleet};
 use crate::inventory::selection::Selection;
-use crate::inventory::{self, Host, Inputs, Inventory, suggestion};
+use crate::inventory::{self, Host, Inputs, Inventory, did_you_mean, suggestion};
 use crate::lint::catalogue::RULES;
 use crate::lint::profile::{self, CARRIED, Profile};
 use crate::lint::{self, Allowed, Checked, Policy, explain, rule};
@@ -209,6 +209,6 @@ fn explained(subject: &str) -> Result<String, CommandError> {
         return Ok(explain::rule(rule));
     }
     let names = RULES.iter().map(|rule| rule.name);
-    let near = suggestion(subject, names).filter(|help| help.starts_with("did"));
+    let near = did_you_mean(subject, names);
     Err(CommandError::NoSuchRule { name: subject.to_owned(), help: near, list: explain::all() })
 }

@@ -4,6 +4,7 @@
 //! stops at the first mistake: every room adds its [`Problem`]s to one list.
 
 mod address;
+mod contradiction;
 mod defaults;
 mod deferred;
 pub(crate) mod explain;
@@ -38,7 +39,7 @@ pub(crate) use explain::Explanation;
 pub(crate) use files::Inputs;
 pub(crate) use host::{Host, Place, Sourced};
 pub(crate) use problem::{Problem, Severity};
-pub(crate) use reader::{is_host_name, near, suggestion};
+pub(crate) use reader::{did_you_mean, is_host_name, near, suggestion};
 pub(crate) use source::InputFile;
 
 use reader::Reader;

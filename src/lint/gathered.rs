@@ -8,7 +8,7 @@ use super::policy::Policy;
 use super::rule::{Rule, Scope};
 use super::{Allowed, others};
 use crate::inventory::host::AllowedRule;
-use crate::inventory::{Host, Inventory, Place, Problem, Sourced, suggestion};
+use crate::inventory::{Host, Inventory, Place, Problem, Sourced, did_you_mean};
 
 /// Something a rule found on one host. The message is `before`, the hosts that share it, `after`.
 #[derive(Clone, Debug)]
@@ -188,7 +188,7 @@ impl<'i> Gathered<'i> {
                 let name = &allowed.rule;
                 let Some(rule) = super::rule::by_name(name) else {
                     let names = super::catalogue::RULES.iter().map(|rule| rule.name);
-                    let near = suggestion(name, names).filter(|help| help.starts_with("did"));
+                    let near = did_you_mean(name, names);
                     let near = near
                         .unwrap_or_else(|| "`timefleet validate --explain all` lists the rules".to_owned());
                     let problem = Problem::error(place.clone(), format!("there is no rule `{name}`"));
