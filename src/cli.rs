@@ -193,6 +193,13 @@ pub(crate) struct ValidateArgs {
     #[arg(value_name = "INVENTORY", required_unless_present = "explain")]
     pub(crate) inventories: Vec<PathBuf>,
 
+    /// Tell only what concerns these hosts: names, 'web-*', @group, ! before what is left out, with commas between
+    ///
+    /// The whole inventory is checked, since whom a host follows matters to it. With several inventories the selection
+    /// is held against each of them, or with --together against all as one.
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
+
     /// Check the files as one inventory, as the other commands read them
     #[arg(long)]
     pub(crate) together: bool,
@@ -210,7 +217,7 @@ pub(crate) struct ValidateArgs {
     pub(crate) profile: Vec<String>,
 
     /// Say what a rule finds, why, and what to do; `profile:NAME`: what a profile asks for; `all`: list the rules
-    #[arg(long, value_name = "RULE", conflicts_with_all = ["inventories", "together", "deny", "profile"])]
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["inventories", "on", "together", "deny", "profile"])]
     pub(crate) explain: Option<String>,
 }
 
@@ -237,6 +244,10 @@ pub(crate) struct GraphArgs {
     /// Inventory files and directories, read as one (`-`: standard input)
     #[arg(value_name = "INVENTORY", required = true)]
     pub(crate) inventories: Vec<PathBuf>,
+
+    /// Only these hosts and everything their time comes from: names, 'web-*', @group, ! before what is left out
+    #[arg(long, value_name = "SELECTION")]
+    pub(crate) on: Option<Selection>,
 
     /// How to draw it on standard output
     #[arg(long, visible_alias = "format", value_enum, default_value_t = GraphOutput::Text)]

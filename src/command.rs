@@ -95,6 +95,14 @@ pub(crate) enum CommandError {
     /// `--on` means nobody.
     #[error("--on: {0}")]
     Selection(#[from] SelectionError),
+    /// The same, of one of several inventories.
+    #[error("{files}: --on: {source}")]
+    SelectionOf {
+        /// As the user named the files.
+        files: String,
+        /// What is wrong.
+        source: SelectionError,
+    },
     /// Words are missing.
     #[error("explain what? timefleet explain INVENTORY HOST [KEY], or with -i INVENTORY: HOST [KEY]")]
     ExplainWhat,
@@ -133,6 +141,7 @@ impl CommandError {
             | Self::NoSuchProfile { .. }
             | Self::UnknownRule(_)
             | Self::Selection(_)
+            | Self::SelectionOf { .. }
             | Self::Agents(_) => 2,
             Self::Write(_)
             | Self::Lab(_)
@@ -203,7 +212,7 @@ fn wishes_by(
     template: Option<&Path>,
 ) -> Result<Vec<Desired>, CommandError> {
     use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-    let templates = Templates::read(inventory, template).map_err(CommandError::Render)?;
+    let templates = Templates::read(hosts, template).map_err(CommandError::Render)?;
     let rendered: Vec<_> = hosts.par_iter().map(|host| render_with(inventory, host, &templates)).collect();
     let mut wishes = Vec::with_capacity(rendered.len());
     let mut errors = Vec::new();
@@ -216,11 +225,11 @@ fn wishes_by(
     if errors.is_empty() { Ok(wishes) } else { Err(not_rendered(errors)) }
 }
 
-/// Whether the files of every host can be made; they are not kept: a large fleet has gigabytes of them.
-fn renders(inventory: &Inventory) -> Result<(), CommandError> {
+/// Whether the files of these hosts can be made; they are not kept: a large fleet has gigabytes of them.
+fn renders(inventory: &Inventory, hosts: &[&Host]) -> Result<(), CommandError> {
     use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-    let templates = Templates::read(inventory, None).map_err(CommandError::Render)?;
-    let kinds = inventory.kinds();
+    let templates = Templates::read(hosts, None).map_err(CommandError::Render)?;
+    let kinds = inventory::kinds(hosts.iter().copied());
     let failed = kinds.par_iter().filter_map(|host| render_with(inventory, host, &templates).err());
     let errors: Vec<RenderError> = failed.collect();
     if errors.is_empty() { Ok(()) } else { Err(not_rendered(errors)) }

@@ -62,6 +62,9 @@ struct Fleet {
     name: String,
     hosts: usize,
     groups: usize,
+    /// How many of the hosts were asked about; `None`: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<usize>,
 }
 
 /// One thing that was found.

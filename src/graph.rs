@@ -1,10 +1,11 @@
 //! Who gets the time from whom, as a picture: sources outside at the top, below them whoever follows them.
 //!
-//! `classes` makes one node of hosts that are alike, `build` draws the edges and finds out what leads nowhere, and each
-//! face (`text`, `mermaid`, `dot`, `svg`) only writes down what is here.
+//! `classes` makes one node of hosts that are alike, `build` draws the edges and finds out what leads nowhere, `cut` leaves
+//! the part that somebody selected, and each face (`text`, `mermaid`, `dot`, `svg`) only writes down what is here.
 
 mod build;
 mod classes;
+mod cut;
 mod dot;
 mod layout;
 mod mermaid;
@@ -15,6 +16,7 @@ mod text;
 use std::fmt;
 
 use crate::inventory::Inventory;
+use crate::inventory::selection::{Selection, SelectionError};
 use crate::report::quantity::count;
 
 /// A picture that is not drawn yet.
@@ -72,19 +74,32 @@ struct Edge {
     options: String,
     /// Both ends follow each other, directly or by way of others.
     mutual: bool,
+    /// Only measured (`noselect`): no time comes this way.
+    measured: bool,
     trouble: Option<String>,
 }
 
 impl Graph {
-    /// Draws an inventory; it may have findings as long as it could be read.
-    pub(crate) fn new(inventory: &Inventory) -> Self {
-        let title = format!(
-            "fleet {}: {} in {}",
-            inventory.fleet.value,
-            count(inventory.hosts.len(), "host"),
-            count(inventory.groups.len(), "group")
-        );
-        build::graph(inventory, title)
+    /// Draws an inventory; it may have findings as long as it could be read. With a selection, only the hosts that it means
+    /// and everything their time comes from.
+    ///
+    /// # Errors
+    /// A selection that does not fit the inventory.
+    pub(crate) fn new(inventory: &Inventory, selection: Option<&Selection>) -> Result<Self, SelectionError> {
+        let selected = selection.map(|selection| selection.of(inventory)).transpose()?;
+        let mut graph = build::graph(inventory, selected.as_deref());
+        let all = count(inventory.hosts.len(), "host");
+        let what = match selection {
+            None => format!("{all} in {}", count(inventory.groups.len(), "group")),
+            Some(selection) => format!("{} of {all} (--on {selection})", graph.hosts()),
+        };
+        graph.title = format!("fleet {}: {what}", inventory.fleet.value);
+        Ok(graph)
+    }
+
+    /// How many hosts are drawn.
+    fn hosts(&self) -> usize {
+        self.nodes.iter().filter(|node| !node.is_outside()).map(|node| node.count).sum()
     }
 
     /// A tree for the terminal, with colours for an `anstream` stream.

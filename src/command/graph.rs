@@ -18,7 +18,7 @@ pub(crate) fn run(args: &GraphArgs) -> Result<u8, CommandError> {
         let _ = checked.print(&mut anstream::stderr().lock());
         return Err(CommandError::Input { errors, warnings, files: super::names(&args.inventories) });
     };
-    let graph = Graph::new(inventory);
+    let graph = Graph::new(inventory, args.on.as_ref())?;
     match args.output {
         GraphOutput::Text => super::print(&graph.text())?,
         GraphOutput::Mermaid => super::print_exactly(&graph.mermaid())?,

@@ -58,5 +58,5 @@ fn write(imported: &Imported, output: Option<&PathBuf>) -> Result<u8, CommandErr
     }
     let (errors, warnings) = (checked.errors(), checked.warnings());
     let inventory = checked.inventory.ok_or(CommandError::Input { errors, warnings, files: name })?;
-    super::renders(&inventory).map(|()| 0)
+    super::renders(&inventory, &inventory.hosts.iter().collect::<Vec<_>>()).map(|()| 0)
 }

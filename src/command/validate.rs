@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::CommandError;
 use crate::cli::{FindingsOutput, ValidateArgs};
 use crate::findings::Collector;
-use crate::inventory::{self, Inputs, Inventory, suggestion};
+use crate::inventory::selection::Selection;
+use crate::inventory::{self, Host, Inputs, Inventory, did_you_mean, suggestion};
 use crate::lint::catalogue::RULES;
 use crate::lint::profile::{self, CARRIED, Profile};
 use crate::lint::{self, Allowed, Checked, Policy, explain, rule};
@@ -21,8 +22,8 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<u8, CommandError> {
     let each: Vec<&[PathBuf]> = args.inventories.chunks(1).collect();
     let sets = if args.together { whole.as_slice() } else { each.as_slice() };
     match args.output {
-        FindingsOutput::Human => for_people(sets, &policy),
-        output => for_programs(sets, output, &policy),
+        FindingsOutput::Human => for_people(sets, args.on.as_ref(), &policy),
+        output => for_programs(sets, output, args.on.as_ref(), &policy),
     }
 }
 
@@ -36,15 +37,28 @@ struct Examined {
 }
 
 /// Checks files as one inventory, rendering included: what the agent's own parser would refuse is found here.
-fn examine(paths: &[PathBuf], policy: &Policy) -> Examined {
+fn examine(paths: &[PathBuf], on: Option<&Selection>, policy: &Policy) -> Examined {
     let names = paths.iter().map(|path| path.display().to_string()).collect();
-    match Inputs::read(paths) {
-        Err(failure) => Examined { names, checked: None, failure: Some(failure.into()) },
-        Ok(inputs) => {
-            let checked = lint::check_with(inputs, super::home().as_deref(), policy);
-            let failure = checked.inventory.as_ref().and_then(|inventory| super::renders(inventory).err());
+    match check(paths, on, policy) {
+        Err(failure) => Examined { names, checked: None, failure: Some(failure) },
+        Ok(checked) => {
+            let failure = checked.inventory.as_ref().and_then(|inventory| {
+                let hosts: Vec<&Host> = match &checked.selected {
+                    None => inventory.hosts.iter().collect(),
+                    Some(selected) => selected.iter().filter_map(|&host| inventory.hosts.get(host)).collect(),
+                };
+                super::renders(inventory, &hosts).err()
+            });
             Examined { names, checked: Some(checked), failure }
         }
+    }
+}
+
+fn check(paths: &[PathBuf], on: Option<&Selection>, policy: &Policy) -> Result<Checked, CommandError> {
+    let (inputs, home) = (Inputs::read(paths)?, super::home());
+    match on {
+        None => Ok(lint::check_with(inputs, home.as_deref(), policy)),
+        Some(selection) => Ok(lint::check_on(inputs, home.as_deref(), policy, selection)?),
     }
 }
 
@@ -57,12 +71,12 @@ impl Examined {
 }
 
 /// Findings on standard error as they come, a line for each good inventory on standard output, the sum at the end.
-fn for_people(sets: &[&[PathBuf]], policy: &Policy) -> Result<u8, CommandError> {
+fn for_people(sets: &[&[PathBuf]], on: Option<&Selection>, policy: &Policy) -> Result<u8, CommandError> {
     let (mut errors, mut warnings) = (0, 0);
     let mut bad = Vec::new();
     let mut only_failure = None;
     for paths in sets {
-        let examined = examine(paths, policy);
+        let examined = examine(paths, on, policy);
         if let Some(checked) = &examined.checked {
             // Whoever closed standard error does not want to know; the exit code says it all the same.
             let _ = checked.print(&mut anstream::stderr().lock());
@@ -76,14 +90,16 @@ fn for_people(sets: &[&[PathBuf]], policy: &Policy) -> Result<u8, CommandError> 
         match examined.failure {
             // Alone it is the command's own error; among others it is said where it belongs, and counted.
             Some(failure) if sets.len() == 1 => only_failure = Some(failure),
+            Some(CommandError::Selection(source)) => {
+                super::complain(&CommandError::SelectionOf { files: names, source });
+            }
             Some(failure) => super::complain(&failure),
             None => {
-                let Some(Checked { inventory: Some(inventory), allowed: known, .. }) = examined.checked
-                else {
-                    continue;
-                };
-                let known: String = known.iter().map(allowed).collect();
-                super::print(&format!("{names}: {}\n{known}", good(&inventory, more_warnings)))?;
+                let Some(checked) = examined.checked else { continue };
+                let Some(inventory) = &checked.inventory else { continue };
+                let known: String = checked.allowed.iter().map(allowed).collect();
+                let asked = checked.selected.as_ref().map(Vec::len).zip(on);
+                super::print(&format!("{names}: {}\n{known}", good(inventory, asked, more_warnings)))?;
             }
         }
     }
@@ -97,11 +113,16 @@ fn for_people(sets: &[&[PathBuf]], policy: &Policy) -> Result<u8, CommandError> 
 }
 
 /// One document on standard output, whatever was found.
-fn for_programs(sets: &[&[PathBuf]], output: FindingsOutput, policy: &Policy) -> Result<u8, CommandError> {
+fn for_programs(
+    sets: &[&[PathBuf]],
+    output: FindingsOutput,
+    on: Option<&Selection>,
+    policy: &Policy,
+) -> Result<u8, CommandError> {
     let directory = std::env::current_dir().unwrap_or_default();
     let mut collector = Collector::new(&directory);
     for paths in sets {
-        let Examined { names, checked, failure } = examine(paths, policy);
+        let Examined { names, checked, failure } = examine(paths, on, policy);
         let failures: Vec<String> = failure.iter().map(ToString::to_string).collect();
         collector.add(&names, checked.as_ref(), &failures);
     }
@@ -117,11 +138,15 @@ fn for_programs(sets: &[&[PathBuf]], output: FindingsOutput, policy: &Policy) ->
     Ok(findings.exit_code())
 }
 
-fn good(inventory: &Inventory, warnings: usize) -> String {
+/// The line of an inventory without errors; where only some hosts were asked about, how many and how.
+fn good(inventory: &Inventory, asked: Option<(usize, &Selection)>, warnings: usize) -> String {
     let hosts = count(inventory.hosts.len(), "host");
-    let groups = count(inventory.groups.len(), "group");
+    let what = match asked {
+        None => format!("{hosts} in {}", count(inventory.groups.len(), "group")),
+        Some((some, selection)) => format!("{some} of {hosts} (--on {selection})"),
+    };
     let verdict = if warnings == 0 { "no problems".to_owned() } else { errors_and_warnings(0, warnings) };
-    format!("fleet {}, {hosts} in {groups}, {verdict}", inventory.fleet.value)
+    format!("fleet {}, {what}, {verdict}", inventory.fleet.value)
 }
 
 /// A finding that the inventory allows, and why.
@@ -175,6 +200,6 @@ fn explained(subject: &str) -> Result<String, CommandError> {
         return Ok(explain::rule(rule));
     }
     let names = RULES.iter().map(|rule| rule.name);
-    let near = suggestion(subject, names).filter(|help| help.starts_with("did"));
+    let near = did_you_mean(subject, names);
     Err(CommandError::NoSuchRule { name: subject.to_owned(), help: near, list: explain::all() })
 }

@@ -43,6 +43,7 @@ impl<'d> Collector<'d> {
                     name: inventory.fleet.value.clone(),
                     hosts: inventory.hosts.len(),
                     groups: inventory.groups.len(),
+                    selected: checked.selected.as_ref().map(Vec::len),
                 });
         }
         let first = checkup.files.first().cloned().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::classes::{self, Class};
-use super::{Edge, Graph, Kind, Node, Stratum, names};
+use super::{Edge, Graph, Kind, Node, Stratum, cut, names};
 use crate::inventory::host::{Platform, Role, Upstream, UpstreamFrom};
 use crate::inventory::{Host, Inventory};
 use crate::lint::{Access, components};
@@ -12,8 +12,10 @@ use crate::lint::{Access, components};
 /// A source that does not serve is none.
 const SILENT: &str = "serves no time";
 
-pub(super) fn graph(inventory: &Inventory, title: String) -> Graph {
-    let (classes, class_of) = classes::classes(inventory);
+/// The whole fleet, or of it only the selected hosts (indices, ascending) and everything their time comes from. What is
+/// wrong and how far from the time somebody is, is found out on the whole fleet in any case.
+pub(super) fn graph(inventory: &Inventory, selected: Option<&[usize]>) -> Graph {
+    let (classes, class_of) = classes::classes(inventory, selected);
     let mut nodes = outside(&classes);
     let base = nodes.len();
     let named =
@@ -24,9 +26,24 @@ pub(super) fn graph(inventory: &Inventory, title: String) -> Graph {
     for class in 0..classes.len() {
         draft.edges_of(class);
     }
-    let mut graph = Graph { title, into: vec![Vec::new(); nodes.len()], nodes, edges: draft.edges };
+    let mut graph =
+        Graph { title: String::new(), into: vec![Vec::new(); nodes.len()], nodes, edges: draft.edges };
     judge(&mut graph, base, &classes);
+    if selected.is_some() {
+        let chosen = classes.iter().enumerate().filter(|(_, class)| class.selected);
+        let chosen = chosen.map(|(index, _)| base + index).collect();
+        graph = cut::to(graph, chosen);
+    }
+    to_the_top(&mut graph);
     graph
+}
+
+/// The highest level becomes 0.
+fn to_the_top(graph: &mut Graph) {
+    let top = graph.nodes.iter().map(|node| node.level).min().unwrap_or(0);
+    for node in &mut graph.nodes {
+        node.level -= top;
+    }
 }
 
 /// Sources outside, in the order in which they are first named.
@@ -98,6 +115,7 @@ impl Draft<'_, '_> {
                     follower: self.base + class,
                     options: options.clone(),
                     mutual: false,
+                    measured: upstream.options.noselect,
                     trouble: server.and_then(|server| trouble(server, followers)),
                 });
             }
@@ -131,6 +149,8 @@ fn options(upstream: &Upstream) -> String {
     words.extend(upstream.port.map(|port| format!("port {port}")));
     words.extend(upstream.minpoll.map(|poll| format!("minpoll {poll}")));
     words.extend(upstream.maxpoll.map(|poll| format!("maxpoll {poll}")));
+    words.extend(upstream.options.require.then(|| "require".to_owned()));
+    words.extend(upstream.options.noselect.then(|| "noselect".to_owned()));
     words.extend((upstream.platform == Some(Platform::Windows)).then(|| "windows".to_owned()));
     words.join(" ")
 }
@@ -191,10 +211,6 @@ fn judge(graph: &mut Graph, base: usize, classes: &[Class<'_>]) {
             node.troubles.extend(verdict.trouble.map(str::to_owned));
         }
     }
-    let top = graph.nodes.iter().map(|node| node.level).min().unwrap_or(0);
-    for node in &mut graph.nodes {
-        node.level -= top;
-    }
 }
 
 /// What is true of all members of a ring; most rings are one node.
@@ -209,7 +225,7 @@ impl Verdict {
     fn of(graph: &Graph, edges: &[&Edge], from_local: Option<Stratum>) -> Self {
         let source = |edge: &&&Edge| graph.nodes.get(edge.source);
         let outer = || edges.iter().filter(|edge| !edge.mutual);
-        let serving = outer().filter(|edge| edge.trouble.as_deref() != Some(SILENT));
+        let serving = outer().filter(|edge| !edge.measured && edge.trouble.as_deref() != Some(SILENT));
         let followed = serving.filter_map(|edge| source(&edge)?.stratum).min().map(Stratum::below);
         let trouble = match (followed.or(from_local), edges.is_empty()) {
             (Some(_), _) => None,

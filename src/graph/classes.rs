@@ -12,6 +12,8 @@ const SERVERS_SHOWN: usize = 6;
 pub(super) struct Class<'i> {
     pub(super) first: &'i Host,
     pub(super) hosts: Vec<&'i Host>,
+    /// All of them are, or none.
+    pub(super) selected: bool,
 }
 
 /// What must be equal.
@@ -21,48 +23,58 @@ struct Likeness<'i> {
     groups: &'i [String],
     upstreams: String,
     local: String,
+    /// Whoever is selected is never drawn together with somebody who is not.
+    selected: bool,
 }
 
-/// All classes, and the class of each host.
-pub(super) fn classes(inventory: &Inventory) -> (Vec<Class<'_>>, Vec<usize>) {
+/// All classes, and the class of each host. Where only some hosts are selected, `selected` has their indices, ascending.
+pub(super) fn classes<'i>(
+    inventory: &'i Inventory,
+    selected: Option<&[usize]>,
+) -> (Vec<Class<'i>>, Vec<usize>) {
     let mut by_likeness: HashMap<Likeness<'_>, usize> = HashMap::new();
     let mut sets: Vec<Vec<usize>> = Vec::new();
+    let is_selected = |host: usize| selected.is_none_or(|selected| selected.binary_search(&host).is_ok());
     for (index, host) in inventory.hosts.iter().enumerate() {
-        let set = *by_likeness.entry(likeness(host)).or_insert(sets.len());
+        let set = *by_likeness.entry(likeness(host, is_selected(index))).or_insert(sets.len());
         match sets.get_mut(set) {
             Some(set) => set.push(index),
             None => sets.push(vec![index]),
         }
     }
-    let mut classes = Vec::new();
-    let mut class_of = vec![0; inventory.hosts.len()];
-    for set in sets {
+    let mut parts: Vec<&[usize]> = Vec::new();
+    for set in &sets {
         let few_servers = set.len() <= SERVERS_SHOWN
             && set
                 .iter()
                 .filter_map(|&host| inventory.hosts.get(host))
                 .all(|host| *host.role == Role::Server);
-        let parts: Vec<&[usize]> = if few_servers { set.chunks(1).collect() } else { vec![&set] };
-        for part in parts {
-            let hosts: Vec<&Host> = part.iter().filter_map(|&host| inventory.hosts.get(host)).collect();
-            let Some(&first) = hosts.first() else { continue };
-            for &host in part {
-                if let Some(class) = class_of.get_mut(host) {
-                    *class = classes.len();
-                }
+        if few_servers { parts.extend(set.chunks(1)) } else { parts.push(set) }
+    }
+    parts.sort_unstable_by_key(|part| part.first().copied());
+    let mut classes = Vec::new();
+    let mut class_of = vec![0; inventory.hosts.len()];
+    for part in parts {
+        let hosts: Vec<&Host> = part.iter().filter_map(|&host| inventory.hosts.get(host)).collect();
+        let Some(&first) = hosts.first() else { continue };
+        for &host in part {
+            if let Some(class) = class_of.get_mut(host) {
+                *class = classes.len();
             }
-            classes.push(Class { first, hosts });
         }
+        let selected = part.first().is_some_and(|&host| is_selected(host));
+        classes.push(Class { first, hosts, selected });
     }
     (classes, class_of)
 }
 
-fn likeness(host: &Host) -> Likeness<'_> {
+fn likeness(host: &Host, selected: bool) -> Likeness<'_> {
     let upstreams: Vec<&Upstream> = host.time.upstreams.iter().map(|upstream| &upstream.value).collect();
     Likeness {
         server: *host.role == Role::Server,
         groups: &host.groups,
         upstreams: format!("{upstreams:?}"),
         local: format!("{:?}", host.time.local.as_ref().map(|local| local.value)),
+        selected,
     }
 }

@@ -6,12 +6,18 @@ use std::process::{Command, Stdio};
 
 use snapbox::{IntoData, assert_data_eq, str};
 
+mod selection;
+
 use super::*;
 use crate::inventory::{self, InputFile};
 
 fn graph(text: &str) -> Graph {
+    Graph::new(&inventory(text), None).unwrap()
+}
+
+fn inventory(text: &str) -> Inventory {
     let file = InputFile { name: "f.yaml".to_owned(), text: text.to_owned() };
-    Graph::new(&inventory::load(&[file], Some(Path::new("/home/me"))).unwrap())
+    inventory::load(&[file], Some(Path::new("/home/me"))).unwrap()
 }
 
 fn plain(graph: &Graph) -> String {
@@ -114,6 +120,29 @@ alone  client  ! follows nobody
 s: the stratum of the source outside
 
 "##]]
+    );
+}
+
+/// What is only measured is drawn, and brings nobody the time.
+#[test]
+fn no_time_comes_from_a_source_with_noselect() {
+    let text = "fleet: watch
+groups:
+  servers: { role: server, time: { upstreams: [{ pool: p.example, require: true }], allow: [0/0] }, hosts: { s: } }
+  clients: { role: client, time: { upstreams: [{ group: servers, iburst: true, noselect: true }] }, hosts: { \"c[1:3]\": } }
+";
+    assert_data_eq!(
+        plain(&graph(text)),
+        str![[r#"
+fleet watch: 4 hosts in 2 groups
+
+pool p.example
+`-- s  server, stratum s+1  [require]
+    `-- c[1:3] (3)  client  [iburst noselect]  ! no path to time
+
+s: the stratum of the source outside
+
+"#]]
     );
 }
 
@@ -249,7 +278,9 @@ fn all() -> Vec<Graph> {
         .collect();
     texts.push(BROKEN.to_owned());
     texts.push("fleet: empty\ngroups: {}\n".to_owned());
-    texts.iter().map(|text| graph(text)).collect()
+    let parts = [(BROKEN, "db,web03"), (BROKEN, "r?"), (TWO_TIER, "!ntp-a,!web*"), (ISOLATED, "ntp-b")];
+    let parts = parts.map(|(text, on)| selection::part(text, on));
+    texts.iter().map(|text| graph(text)).chain(parts).collect()
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use timefleet_agent::config;
 
 use super::defaults;
-use super::host::{Host, Place, Role};
+use super::host::{DaemonKind, Host, Place, Role, Time};
 use super::resolve::Explained;
 use super::settings::{Settings, Shown};
 use super::show::Show as _;
@@ -105,19 +106,27 @@ fn written(explained: &Explained, tree: &Tree<'_, '_>) -> Vec<(Layer, Shown)> {
 
 /// The value that counts, and where it is written.
 fn winner(key: &str, explained: &Explained, host: &Host) -> (Value, Option<Place>) {
-    let of_client = *host.role == Role::Client && key == "time.port";
     if key == "address" {
         return (json!(host.address.value), host.address.place.clone());
     }
     let shown = explained.settings.shown().into_iter().find(|(known, ..)| known == key);
     match shown {
-        // A client serves nobody, whatever is written.
-        Some((_, value, place)) if !of_client => (value, place),
+        Some((_, value, place)) if !is_idle(key, host) => (value, place),
         _ => (default_of(key, host), None),
     }
 }
 
-/// What holds when nobody wrote anything.
+/// Whether nothing hangs on a key, whatever is written: a client serves nobody, and below a switch that is off all is off.
+fn is_idle(key: &str, host: &Host) -> bool {
+    let time = &host.time;
+    let off = |prefix: &str, on: bool| !on && key.starts_with(prefix);
+    (key == "time.port" && *host.role == Role::Client)
+        || off("time.local.", time.local.is_some())
+        || off("time.makestep.", time.makestep.is_some())
+        || off("time.ratelimit.", time.ratelimit.is_some())
+}
+
+/// What holds when nobody wrote anything. A test goes through all keys and holds this against what is rendered.
 fn default_of(key: &str, host: &Host) -> Value {
     let time = &host.time;
     match key {
@@ -127,19 +136,11 @@ fn default_of(key: &str, host: &Host) -> Value {
         "take_over" => json!(host.take_over.value),
         "allow_rules" | "time.upstreams" | "time.allow" | "time.deny" | "time.extra" => json!([]),
         "time.local" => json!(time.local.is_some()),
-        "time.local.stratum" => time.local.as_ref().map_or(Value::Null, |local| json!(local.stratum)),
         "time.ratelimit" => json!(time.ratelimit.is_some()),
-        "time.ratelimit.interval" => {
-            time.ratelimit.as_ref().map_or(Value::Null, |limit| json!(limit.interval))
-        }
-        "time.ratelimit.burst" => time.ratelimit.as_ref().map_or(Value::Null, |limit| json!(limit.burst)),
-        "time.ratelimit.leak" => time.ratelimit.as_ref().map_or(Value::Null, |limit| json!(limit.leak)),
-        "time.ratelimit.kod" => time.ratelimit.as_ref().map_or(Value::Null, |limit| json!(limit.kod)),
-        "time.local.orphan" => time.local.as_ref().map_or(Value::Null, |local| json!(local.orphan)),
-        "time.maxdistance" => defaults::MAX_DISTANCE.show(),
         "time.makestep" => json!(time.makestep.is_some()),
         "time.makestep.threshold" => time.makestep.as_ref().map_or(Value::Null, |step| step.threshold.show()),
         "time.makestep.limit" => time.makestep.as_ref().map_or(Value::Null, |step| json!(step.limit)),
+        "time.maxdistance" => defaults::MAX_DISTANCE.show(),
         "time.ipv4_only" => json!(time.ipv4_only.value),
         "time.ipv6_only" => json!(time.ipv6_only.value),
         "time.rtcsync" => json!(time.rtcsync.value),
@@ -149,7 +150,41 @@ fn default_of(key: &str, host: &Host) -> Value {
         "time.control_clock" => json!(time.control_clock.value),
         "time.daemon" => time.daemon.show(),
         "time.bound" => time.bound.show(),
-        // SSH's are asked of the user's own configuration when it comes to that.
+        _ => match (key.strip_prefix("time.local."), key.strip_prefix("time.ratelimit.")) {
+            (Some(key), _) => default_of_local(key, time),
+            (_, Some(key)) => default_of_ratelimit(key, time),
+            // SSH's are asked of the user's own configuration when it comes to that; there is no file of keys and no
+            // template but timefleet's own.
+            (None, None) => Value::Null,
+        },
+    }
+}
+
+/// `time.local`, where it is on.
+fn default_of_local(key: &str, time: &Time) -> Value {
+    let Some(local) = &time.local else { return Value::Null };
+    let usual = config::Local::default();
+    match key {
+        "stratum" => json!(local.stratum),
+        "orphan" => json!(local.orphan),
+        "distance" => usual.distance.show(),
+        // Whether and how a chronyd waits of its own accord hangs on its version.
+        _ if *time.daemon == DaemonKind::Chronyd => Value::Null,
+        "activate" => usual.activate.show(),
+        "waitsynced" => usual.wait_synced.show(),
+        "waitunsynced" => usual.wait_unsynced.show(),
+        _ => Value::Null,
+    }
+}
+
+/// `time.ratelimit`, where it is on.
+fn default_of_ratelimit(key: &str, time: &Time) -> Value {
+    let Some(limit) = &time.ratelimit else { return Value::Null };
+    match key {
+        "interval" => json!(limit.interval),
+        "burst" => json!(limit.burst),
+        "leak" => json!(limit.leak),
+        "kod" => json!(limit.kod),
         _ => Value::Null,
     }
 }

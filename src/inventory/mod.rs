@@ -4,6 +4,7 @@
 //! stops at the first mistake: every room adds its [`Problem`]s to one list.
 
 mod address;
+mod contradiction;
 mod defaults;
 mod deferred;
 pub(crate) mod explain;
@@ -38,7 +39,7 @@ pub(crate) use explain::Explanation;
 pub(crate) use files::{Inputs, Origin};
 pub(crate) use host::{Host, Place, Sourced};
 pub(crate) use problem::{Problem, Severity};
-pub(crate) use reader::{is_host_name, near, suggestion};
+pub(crate) use reader::{did_you_mean, is_host_name, near, suggestion};
 pub(crate) use source::InputFile;
 
 use reader::Reader;
@@ -85,28 +86,6 @@ impl Inventory {
         self.groups.get(*self.group_by_name.get(name)?)
     }
 
-    /// One host for all that differ in nothing but their names and addresses: what is rendered of one of them is as good or
-    /// bad as that of the others. A host that is in a group it follows is one of a kind, since it does not follow itself; so is one
-    /// with a template of the user's own, which may make anything of a name.
-    pub(crate) fn kinds(&self) -> Vec<&Host> {
-        use host::{Service, UpstreamFrom};
-        let mut seen = HashSet::new();
-        let follows_itself = |host: &Host| {
-            host.time.upstreams.iter().any(|upstream| match &upstream.from {
-                UpstreamFrom::Group(group) => host.groups.contains(group),
-                UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => false,
-            })
-        };
-        let mut differs = |host: &Host| {
-            let process = *host.agent.service == Service::Process;
-            let agent = process.then(|| host.agent.home.value.clone());
-            follows_itself(host)
-                || host.time.template.is_some()
-                || seen.insert((host.time.identity(), *host.role == host::Role::Server, agent))
-        };
-        self.hosts.iter().filter(|host| differs(host)).collect()
-    }
-
     /// Every host of a group and of the groups inside it, in the order of the files.
     pub(crate) fn members<'a>(&'a self, group: &str) -> impl Iterator<Item = &'a Host> {
         let members = self.group(group).map_or(&[][..], |group| &group.members);
@@ -134,6 +113,28 @@ impl Inventory {
             .filter(|server| seen.insert(server.name.as_str()))
             .collect()
     }
+}
+
+/// One host for all that differ in nothing but their names and addresses: what is rendered of one of them is as good or
+/// bad as that of the others. A host that is in a group it follows is one of a kind, since it does not follow itself; so is one
+/// with a template of the user's own, which may make anything of a name.
+pub(crate) fn kinds<'a>(hosts: impl Iterator<Item = &'a Host>) -> Vec<&'a Host> {
+    use host::{Service, UpstreamFrom};
+    let mut seen = HashSet::new();
+    let follows_itself = |host: &Host| {
+        host.time.upstreams.iter().any(|upstream| match &upstream.from {
+            UpstreamFrom::Group(group) => host.groups.contains(group),
+            UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => false,
+        })
+    };
+    let mut differs = |host: &Host| {
+        let process = *host.agent.service == Service::Process;
+        let agent = process.then(|| host.agent.home.value.clone());
+        follows_itself(host)
+            || host.time.template.is_some()
+            || seen.insert((host.time.identity(), *host.role == host::Role::Server, agent))
+    };
+    hosts.filter(|host| differs(host)).collect()
 }
 
 /// Reads inventories, each with the name that problems should call it by; `home` is what `~` stands for in paths on

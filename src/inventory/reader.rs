@@ -63,10 +63,15 @@ pub(crate) fn near<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Opt
     Some(near.1.to_owned())
 }
 
+/// `did you mean …`, where something looks enough like it.
+pub(crate) fn did_you_mean<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
+    near(wrong, known).map(|word| format!("did you mean `{word}`?"))
+}
+
 /// `did you mean …`, or else what there is.
 pub(crate) fn suggestion<'k>(wrong: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<String> {
-    if let Some(word) = near(wrong, known.clone()) {
-        return Some(format!("did you mean `{word}`?"));
+    if let Some(help) = did_you_mean(wrong, known.clone()) {
+        return Some(help);
     }
     let all: Vec<_> = known.take(40).collect();
     if all.is_empty() { None } else { Some(format!("known are {}", all.join(", "))) }
@@ -412,8 +417,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             return self.sourced(field, value);
         }
         let all: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        let near =
-            suggestion(text, words.iter().map(|(word, _)| *word)).filter(|help| help.starts_with("did"));
+        let near = did_you_mean(text, words.iter().map(|(word, _)| *word));
         self.complain(field, format!("{field} must be {}{}", all.join(" or "), but_is(text)), near);
         None
     }

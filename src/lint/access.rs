@@ -129,8 +129,9 @@ impl<'i> Classes<'i> {
         class
     }
 
-    fn asked(&mut self, site: &Site<'i>, leads: Leads<'i>) -> Rc<[Asked]> {
-        let members = match leads {
+    /// Of servers that are alike those stand for all that somebody asked about.
+    fn asked(&mut self, site: &Site<'i>, leads: Leads<'i>, findings: &Gathered<'i>) -> Rc<[Asked]> {
+        let mut members = match leads {
             Leads::Outside(..) => return Rc::from([]),
             Leads::Host(server) => vec![server],
             Leads::Group(group) => match self.of_group.get(&group) {
@@ -138,6 +139,7 @@ impl<'i> Classes<'i> {
                 None => site.members(group).to_vec(),
             },
         };
+        members.sort_by_key(|&server| !site.host(server).is_some_and(|host| findings.concerns(host)));
         let mut asked: Vec<Asked> = Vec::new();
         let mut index: HashMap<(usize, Option<bool>), usize> = HashMap::new();
         for server in members {
@@ -167,7 +169,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         // `None`: a name, which can be anywhere. Only a server that allows nobody is sure not to answer it.
         let address = host.address.parse::<IpAddr>().ok();
         for (upstream, leads) in site.upstreams(host) {
-            for asked in classes.asked(site, leads).iter() {
+            for asked in classes.asked(site, leads, findings).iter() {
                 // A client with several addresses uses the one of the server's family; only that one is known.
                 if asked.four.zip(address).is_some_and(|(four, address)| four != address.is_ipv4()) {
                     continue;
@@ -185,7 +187,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                 let own = classes.own.entry(server).or_insert_with(|| Access::of(site, server, named));
                 let reason = address.and_then(|address| own.verdict(address).1);
                 let finding = refused(host, named, reason);
-                findings.add(host, finding.together(at(upstream, host)));
+                findings.add_beside(host, named, finding.together(at(upstream, host)));
             }
         }
     }

@@ -57,12 +57,12 @@ rules! {
         cure "use the key instead of the line, or correct the line"
         example "time: { extra: [maxdistance 5] }";
     ISOLATED_WITHOUT_LOCAL = "isolated-without-local" Error Always
-        what "a server without a source and without `local`"
+        what "a server without `local` and without a source that it may follow (`noselect` is only measured)"
         why "A server without a source and without `local` answers as unsynchronised: its clients see stratum 0 and never follow it."
         cure "give it upstreams, or `local: { stratum: 10, orphan: true, distance: 0.1 }`"
         example "groups:\n  servers:\n    role: server\n    time: { allow: [10.0.0.0/8] }\n    hosts: { ntp-a: }";
     NO_PATH_TO_TIME = "no-path-to-time" Error Always
-        what "a client that follows nobody"
+        what "a client that follows nobody, or only measures its sources (`noselect`)"
         why "A client without an upstream keeps whatever its clock says."
         cure "give it `time: { upstreams: [{ group: GROUP }] }`"
         example "groups:\n  clients:\n    role: client\n    hosts: { web1: }";
@@ -107,6 +107,11 @@ rules! {
         why "The clock is not touched before `minsources` sources can be selected, and there will never be so many."
         cure "name more upstreams, or lower `minsources`"
         example "time: { minsources: 3, upstreams: [{ server: a.example }, { server: b.example }] }";
+    REQUIRED_NEVER_SELECTED = "required-never-selected" Error Always
+        what "`require` only on sources that have `noselect` as well"
+        why "With `require` the clock is not touched before one of those sources can be selected, and `noselect` never lets it be."
+        cure "take `noselect` away from a source that has `require`, or give `require` to one without it"
+        example "time: { upstreams: [{ pool: pool.example }, { server: ntp.example, require: true, noselect: true }] }";
     WINDOWS_WITHOUT_MAXDISTANCE = "windows-without-maxdistance" Warning Always
         what "a Windows server as an upstream, and a `maxdistance` that it exceeds"
         why "The Windows Time service reports a root dispersion of seconds; sources with a root distance above maxdistance (3 s unless set) are never selected."
@@ -181,8 +186,8 @@ rules! {
     KEY_WITHOUT_KEYFILE = "key-without-keyfile" Warning Always
         what "a source with a key, and no file of keys"
         why "Without the file there is no such key, and a source whose key is missing is never used."
-        cure "add `keyfile PATH` to the extra lines"
-        example "time: { extra: [server ntp.example key 7] }";
+        cure "set `time.keyfile` to the path of the file on the host"
+        example "time: { upstreams: [{ server: ntp.example, key: 7 }] }";
     FOLLOWS_ITSELF = "follows-itself" Warning Always
         what "a host that names its own address as an upstream"
         why "Nobody learns the time from himself: such a source is never selected, and looks like one that is missing."

@@ -3,15 +3,17 @@
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 
 use super::catalogue::{CONTRADICTING_EXTRA, KEY_WITHOUT_KEYFILE, OPEN_COMMAND_PORT};
+use super::extra_lines::ExtraLines;
 use super::gathered::{Finding, Gathered};
-use super::site::Site;
-use crate::inventory::Host;
+use super::site::{Site, at};
+use crate::inventory::{Host, kinds};
 use crate::render::{RenderError, render};
 
 /// Renders hosts that have extra lines, one of each kind: only the whole configuration shows what such a line does to it.
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
-    let with_extra: Vec<&Host> =
-        site.inventory.kinds().into_iter().filter(|host| !host.time.extra.is_empty()).collect();
+    let with_extra: Vec<&Host> = kinds(
+        site.inventory.hosts.iter().filter(|host| !host.time.extra.is_empty() && findings.concerns(host)),
+    );
     let refused: Vec<_> = with_extra
         .par_iter()
         .filter_map(|host| match render(site.inventory, host) {
@@ -24,7 +26,9 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         findings.add_whole(&[], Finding::new(&CONTRADICTING_EXTRA, place, message, "", help));
     }
     for (index, host) in site.hosts() {
-        let Some(extra) = site.extra.get(&index) else { continue };
+        let extra = site.extra.get(&index);
+        keys(host, extra, findings);
+        let Some(extra) = extra else { continue };
         if let (Some(place), true, true) =
             (extra.commands_for_all, extra.commands_outside, *host.time.cmdport != 0)
         {
@@ -32,10 +36,19 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
             let help = OPEN_COMMAND_PORT.cure;
             findings.add(host, Finding::new(&OPEN_COMMAND_PORT, place.clone(), "host ", after, help));
         }
-        if let (Some(place), false) = (extra.keyed, extra.key_file) {
-            let after = " has a source with a key, and no `keyfile`";
-            let help = KEY_WITHOUT_KEYFILE.cure;
-            findings.add(host, Finding::new(&KEY_WITHOUT_KEYFILE, place.clone(), "host ", after, help));
-        }
+    }
+}
+
+/// A key that is nowhere.
+fn keys<'i>(host: &'i Host, extra: Option<&ExtraLines<'i>>, findings: &mut Gathered<'i>) {
+    if host.time.keyfile.is_some() || extra.is_some_and(|extra| extra.key_file) {
+        return;
+    }
+    let keyed = host.time.upstreams.iter().find(|upstream| upstream.options.key.is_some());
+    let place = keyed.map(|upstream| at(upstream, host)).or_else(|| extra?.keyed.cloned());
+    if let Some(place) = place {
+        let after = " has a source with a key, and no `keyfile`";
+        let help = KEY_WITHOUT_KEYFILE.cure;
+        findings.add(host, Finding::new(&KEY_WITHOUT_KEYFILE, place, "host ", after, help));
     }
 }

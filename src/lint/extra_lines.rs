@@ -40,6 +40,9 @@ pub(super) struct ExtraSource<'i> {
     pub(super) pool: bool,
     pub(super) max_poll: i8,
     pub(super) max_poll_written: bool,
+    /// Only measured.
+    pub(super) no_select: bool,
+    pub(super) require: bool,
     pub(super) place: Option<&'i Place>,
 }
 
@@ -52,9 +55,9 @@ impl<'i> ExtraLines<'i> {
         lines
     }
 
-    /// Whether they bring a source of any kind.
+    /// Whether they bring a source of any kind that may be followed.
     pub(super) fn feed(&self) -> bool {
-        self.reference_clock || self.more_sources || !self.sources.is_empty()
+        self.reference_clock || self.more_sources || self.sources.iter().any(|source| !source.no_select)
     }
 
     fn read(&mut self, line: &'i Sourced<String>) {
@@ -101,7 +104,17 @@ impl<'i> ExtraLines<'i> {
             UpstreamKind::Server => (false, 1),
         };
         let (name, max_poll) = (upstream.name, upstream.max_poll);
-        self.sources.push(ExtraSource { name, most, pool, max_poll, max_poll_written, place });
+        let (no_select, require) = (upstream.no_select, upstream.require);
+        self.sources.push(ExtraSource {
+            name,
+            most,
+            pool,
+            max_poll,
+            max_poll_written,
+            no_select,
+            require,
+            place,
+        });
     }
 
     fn access(&mut self, word: &str, line: &str, place: Option<&'i Place>) {

@@ -8,7 +8,7 @@ use super::policy::Policy;
 use super::rule::{Rule, Scope};
 use super::{Allowed, others};
 use crate::inventory::host::AllowedRule;
-use crate::inventory::{Host, Inventory, Place, Problem, Sourced, suggestion};
+use crate::inventory::{Host, Inventory, Place, Problem, Sourced, did_you_mean};
 
 /// Something a rule found on one host. The message is `before`, the hosts that share it, `after`.
 #[derive(Clone, Debug)]
@@ -76,6 +76,8 @@ struct Shared<'i> {
 /// The findings so far.
 pub(super) struct Gathered<'i> {
     policy: &'i Policy,
+    /// Names of the hosts that somebody asked about; `None`: about all.
+    selected: Option<HashSet<&'i str>>,
     shared: Vec<Shared<'i>>,
     index: HashMap<Key, usize>,
     problems: Vec<Problem>,
@@ -83,9 +85,10 @@ pub(super) struct Gathered<'i> {
 }
 
 impl<'i> Gathered<'i> {
-    pub(super) fn new(policy: &'i Policy) -> Self {
+    pub(super) fn new(policy: &'i Policy, selected: Option<HashSet<&'i str>>) -> Self {
         Self {
             policy,
+            selected,
             shared: Vec::new(),
             index: HashMap::new(),
             problems: Vec::new(),
@@ -103,16 +106,31 @@ impl<'i> Gathered<'i> {
         self.policy.number(rule, name)
     }
 
+    /// Whether somebody asked about a host.
+    pub(super) fn concerns(&self, host: &Host) -> bool {
+        self.selected.as_ref().is_none_or(|selected| selected.contains(host.name.as_str()))
+    }
+
     /// A finding on one host.
     pub(super) fn add(&mut self, host: &'i Host, finding: Finding) {
-        if self.wants(finding.rule) {
-            let allowed = allowance(host, finding.rule);
+        self.add_beside(host, host, finding);
+    }
+
+    /// A finding on one host in which another one has a part: whoever asked about either is told.
+    pub(super) fn add_beside(&mut self, host: &'i Host, other: &Host, finding: Finding) {
+        if !self.wants(finding.rule) {
+            return;
+        }
+        let allowed = allowance(host, finding.rule);
+        // An allowance is needed, whoever asks.
+        self.needed.extend(allowed.and_then(|allowed| allowed.place.clone()));
+        if self.concerns(host) || self.concerns(other) {
             self.add_as(&host.name, allowed, finding);
         }
     }
 
-    /// A finding on the whole inventory, or one whose hosts are named in its message already: it is allowed where each
-    /// of them allows it.
+    /// A finding on the whole inventory (no hosts), or one whose hosts are named in its message already: it is allowed
+    /// where each of them allows it, and told to whoever asked about one of them.
     pub(super) fn add_whole(&mut self, hosts: &[&'i Host], finding: Finding) {
         if !self.wants(finding.rule) {
             return;
@@ -127,6 +145,9 @@ impl<'i> Gathered<'i> {
         // Who allows it is right to do so, even where others do not.
         let places = hosts.iter().filter_map(|host| allowance(host, finding.rule)?.place.clone());
         self.needed.extend(places);
+        if !hosts.is_empty() && !hosts.iter().any(|host| self.concerns(host)) {
+            return;
+        }
         self.add_as("", if all { allowed } else { None }, finding);
     }
 
@@ -138,9 +159,8 @@ impl<'i> Gathered<'i> {
             finding.together.as_ref().and(finding.second.as_ref()).map(|(place, _)| place.clone()),
             finding.before.clone(),
             finding.after.clone(),
-            at.clone(),
+            at,
         );
-        self.needed.extend(at);
         let next = self.shared.len();
         let slot = *self.index.entry(key).or_insert(next);
         match self.shared.get_mut(slot) {
@@ -153,6 +173,12 @@ impl<'i> Gathered<'i> {
     /// then it is known.
     fn allowances(&mut self, inventory: &'i Inventory) {
         let mut seen = HashSet::new();
+        let hosts = || inventory.hosts.iter();
+        let of_selected = self.selected.is_some().then(|| -> HashSet<&Place> {
+            let selected = hosts().filter(|host| self.concerns(host));
+            selected.flat_map(|host| &*host.allow_rules).filter_map(|rule| rule.place.as_ref()).collect()
+        });
+        let asked = |place: &Place| of_selected.as_ref().is_none_or(|places| places.contains(place));
         for host in &inventory.hosts {
             for allowed in host.allow_rules.iter() {
                 let Some(place) = &allowed.place else { continue };
@@ -162,7 +188,7 @@ impl<'i> Gathered<'i> {
                 let name = &allowed.rule;
                 let Some(rule) = super::rule::by_name(name) else {
                     let names = super::catalogue::RULES.iter().map(|rule| rule.name);
-                    let near = suggestion(name, names).filter(|help| help.starts_with("did"));
+                    let near = did_you_mean(name, names);
                     let near = near
                         .unwrap_or_else(|| "`timefleet validate --explain all` lists the rules".to_owned());
                     let problem = Problem::error(place.clone(), format!("there is no rule `{name}`"));
@@ -172,7 +198,7 @@ impl<'i> Gathered<'i> {
                 if rule.scope == Scope::Strict {
                     let message = format!("`{name}` cannot be allowed: nothing sensible could be rendered");
                     self.problems.push(Problem::error(place.clone(), message).help(rule.cure));
-                } else if self.wants(rule) && !self.needed.contains(place) {
+                } else if self.wants(rule) && !self.needed.contains(place) && asked(place) {
                     let finding = Finding::new(
                         &UNNEEDED_ALLOWANCE,
                         place.clone(),

@@ -27,6 +27,9 @@ pub(super) fn check<'i>(inventory: &'i Inventory, findings: &mut Gathered<'i>) {
         let jump = host.ssh.jump.as_ref().map(|jump| jump.value.as_str());
         let machine = (host.address.value.as_str(), port, jump);
         let Some(first) = known.insert(machine, host) else { continue };
+        if !findings.concerns(first) && !findings.concerns(host) {
+            continue;
+        }
         let places = (place_or_host(&host.address, host), place_or_host(&first.address, first));
         let slot = *index.entry(places).or_insert(pairs.len());
         match pairs.get_mut(slot) {

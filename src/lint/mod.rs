@@ -23,6 +23,7 @@ mod sources;
 mod strata;
 mod topology;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -35,15 +36,20 @@ use site::Site;
 use strata::Strata;
 pub(crate) use topology::components;
 
+use crate::inventory::selection::{Selection, SelectionError};
 use crate::inventory::{self, Host, Inputs, Inventory, Origin, Place, Problem, Severity, Sourced};
 
 /// Everything that can be said of inventories without touching a host.
 #[derive(Debug)]
 pub(crate) struct Checked {
     /// Only when there are no errors at all, neither of the language nor of the rules.
+    ///
+    /// Where only some hosts were asked about: no errors that concern them.
     pub(crate) inventory: Option<Inventory>,
     /// The inventory when it could be read but breaks rules: to be looked at, never to be applied.
     pub(crate) refused: Option<Inventory>,
+    /// Indices of the hosts that were asked about, ascending; `None`: all, or nobody knows yet.
+    pub(crate) selected: Option<Vec<usize>>,
     /// Errors and warnings, in the order of the files.
     pub(crate) problems: Vec<Problem>,
     /// Findings that the inventory allows, in the order of the files.
@@ -97,35 +103,62 @@ pub(crate) fn check(inputs: impl Into<Inputs>, home: Option<&Path>) -> Checked {
 pub(crate) fn check_with(inputs: impl Into<Inputs>, home: Option<&Path>, policy: &Policy) -> Checked {
     let inputs = inputs.into();
     match inventory::load_inputs(&inputs, home) {
-        Err(mut problems) => {
-            for problem in &mut problems {
-                // Rules that the language itself keeps: their reasons and cures are here, with all the others.
-                if let Some(rule) = problem.rule.and_then(rule::by_name) {
-                    problem.reason = Some(rule.reason);
-                    problem.help.get_or_insert_with(|| rule.cure.to_owned());
-                }
-            }
-            Checked { inventory: None, refused: None, problems, allowed: Vec::new(), inputs }
-        }
+        Err(problems) => unreadable(problems, inputs),
+        Ok(inventory) => judged(inventory, inputs, policy, None),
+    }
+}
+
+/// The same, and tells of it only what concerns the hosts of a selection. What the language itself refuses is told in
+/// any case, and then nobody knows yet whom the selection means.
+///
+/// # Errors
+/// A selection that does not fit the inventory.
+pub(crate) fn check_on(
+    inputs: Inputs,
+    home: Option<&Path>,
+    policy: &Policy,
+    selection: &Selection,
+) -> Result<Checked, SelectionError> {
+    match inventory::load_inputs(&inputs, home) {
+        Err(problems) => Ok(unreadable(problems, inputs)),
         Ok(inventory) => {
-            let (mut problems, mut allowed) = lint(&inventory, policy);
-            inventory::finish(&mut problems, &inputs);
-            inventory::problem::sort_by_place(&mut allowed, &inputs.files, |allowed| &allowed.problem);
-            for Allowed { problem, .. } in &mut allowed {
-                problem.chain = inputs.chain(&problem.place.file);
-            }
-            let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
-            let (inventory, refused) = if wrong { (None, Some(inventory)) } else { (Some(inventory), None) };
-            Checked { inventory, refused, problems, allowed, inputs }
+            let selected = selection.of(&inventory)?;
+            Ok(judged(inventory, inputs, policy, Some(selected)))
         }
     }
 }
 
-/// Holds an inventory against the rules: what is left to tell, and what it allows.
-fn lint(inventory: &Inventory, policy: &Policy) -> (Vec<Problem>, Vec<Allowed>) {
+fn unreadable(mut problems: Vec<Problem>, inputs: Inputs) -> Checked {
+    for problem in &mut problems {
+        // Rules that the language itself keeps: their reasons and cures are here, with all the others.
+        if let Some(rule) = problem.rule.and_then(rule::by_name) {
+            problem.reason = Some(rule.reason);
+            problem.help.get_or_insert_with(|| rule.cure.to_owned());
+        }
+    }
+    Checked { inventory: None, refused: None, selected: None, problems, allowed: Vec::new(), inputs }
+}
+
+fn judged(inventory: Inventory, inputs: Inputs, policy: &Policy, selected: Option<Vec<usize>>) -> Checked {
+    let (mut problems, mut allowed) = lint(&inventory, policy, selected.as_deref());
+    inventory::finish(&mut problems, &inputs);
+    inventory::problem::sort_by_place(&mut allowed, &inputs.files, |allowed| &allowed.problem);
+    for Allowed { problem, .. } in &mut allowed {
+        problem.chain = inputs.chain(&problem.place.file);
+    }
+    let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
+    let (inventory, refused) = if wrong { (None, Some(inventory)) } else { (Some(inventory), None) };
+    Checked { inventory, refused, selected, problems, allowed, inputs }
+}
+
+/// Holds an inventory against the rules: what is left to tell of the selected hosts (indices), and what it allows.
+fn lint(inventory: &Inventory, policy: &Policy, selected: Option<&[usize]>) -> (Vec<Problem>, Vec<Allowed>) {
     let site = Site::new(inventory);
     let strata = Strata::new(&site);
-    let mut findings = Gathered::new(policy);
+    let names = |selected: &[usize]| -> HashSet<&str> {
+        selected.iter().filter_map(|&host| Some(inventory.hosts.get(host)?.name.as_str())).collect()
+    };
+    let mut findings = Gathered::new(policy, selected.map(names));
     hosts::check(inventory, &mut findings);
     sources::check(&site, &mut findings);
     redundancy::check(&site, &mut findings);

@@ -23,7 +23,7 @@ impl Meshes {
         let mut joined = vec![None; site.inventory.groups.len()];
         for (index, host) in site.hosts() {
             let own = is_orphan(index);
-            for (_, leads) in site.upstreams(host) {
+            for (_, leads) in site.sources(host) {
                 match leads {
                     Leads::Outside(..) => {}
                     Leads::Host(server) => {
@@ -141,7 +141,11 @@ fn strata<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
         let after = format!(" is an orphan at stratum {} among orphans at stratum {stratum}", local.stratum);
         let help = "give all of them the same `local: { stratum }`";
         let finding = Finding::new(&ORPHAN_MISMATCH, local_place(host), "server ", after, help);
-        findings.add(host, finding.and(Some(&local_place(first)), format!("that of `{}`", first.name)));
+        findings.add_beside(
+            host,
+            first,
+            finding.and(Some(&local_place(first)), format!("that of `{}`", first.name)),
+        );
     }
 }
 
@@ -168,17 +172,19 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
         let help =
             "let them follow their own group: `upstreams: [{ group: THEIR-GROUP }]` leaves each itself out";
         let finding = Finding::new(rule, local_place(host), "server ", after, help);
-        findings.add(host, finding.and(Some(&missing.place), format!("`{}` is one of them", missing.name)));
+        findings.add_beside(
+            host,
+            missing,
+            finding.and(Some(&missing.place), format!("`{}` is one of them", missing.name)),
+        );
     }
 }
 
 /// The members of a mesh that a host polls, itself included where its group is.
 fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Known) -> Rc<Polled> {
-    let nodes: Vec<Node> = host
-        .time
-        .upstreams
-        .iter()
-        .filter_map(|upstream| match site.leads(&upstream.value)? {
+    let nodes: Vec<Node> = site
+        .sources(host)
+        .filter_map(|(_, leads)| match leads {
             Leads::Outside(..) => None,
             Leads::Host(server) => Some(Node::Host(server)),
             Leads::Group(group) => Some(Node::Group(group)),
@@ -204,7 +210,7 @@ fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Known) -> Rc
 
 /// Whether a host would still follow its servers when their own clocks take over.
 fn distances<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
-    for (upstream, leads) in site.upstreams(host) {
+    for (upstream, leads) in site.sources(host) {
         let server = match leads {
             Leads::Outside(..) => None,
             Leads::Host(server) => Some(server),
@@ -230,6 +236,6 @@ fn distances<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut G
         );
         let help = "set `local: { distance }` of the server below every client's `maxdistance`";
         let finding = Finding::new(rule, place, "host ", after, help);
-        findings.add(host, finding.and(Some(&local_place(server)), "its `local`"));
+        findings.add_beside(host, server, finding.and(Some(&local_place(server)), "its `local`"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::catalogue::RULES;
 use super::profile::Profile;
 use super::rule::{self, Rule, Scope, Stricter};
-use crate::inventory::{Severity, suggestion};
+use crate::inventory::{Severity, did_you_mean};
 
 /// Which rules are on, how bad each finding is, and who asked for it.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +62,7 @@ impl Policy {
         }
         let Some(rule) = rule::by_name(name) else {
             let names = std::iter::once("warnings").chain(RULES.iter().map(|rule| rule.name));
-            let help = suggestion(name, names).filter(|help| help.starts_with("did"));
+            let help = did_you_mean(name, names);
             let help = help.or_else(|| Some("`timefleet validate --explain all` lists them".to_owned()));
             return Err(UnknownRule { name: name.to_owned(), help });
         };

@@ -3,7 +3,7 @@
 use super::catalogue::RULES;
 use super::rule::{self, Parameter, Rule};
 use crate::inventory::profile::{self, WrittenTuning};
-use crate::inventory::{InputFile, Problem, Severity, suggestion};
+use crate::inventory::{InputFile, Problem, Severity, did_you_mean, suggestion};
 
 /// The profiles that are carried along, by the names that `--profile` takes.
 pub(crate) const CARRIED: [(&str, &str); 5] = [
@@ -64,7 +64,7 @@ fn tuning(written: WrittenTuning, problems: &mut Vec<Problem>) -> Option<Tuning>
     let WrittenTuning { rule: name, severity, numbers, reference } = written;
     let Some(rule) = rule::by_name(&name) else {
         let names = RULES.iter().map(|rule| rule.name);
-        let near = suggestion(&name, names).filter(|help| help.starts_with("did"));
+        let near = did_you_mean(&name, names);
         let help = near.unwrap_or_else(|| "`timefleet validate --explain all` lists the rules".to_owned());
         problems.extend(
             name.place.map(|at| Problem::error(at, format!("there is no rule `{}`", name.value)).help(help)),

@@ -76,6 +76,9 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         for (upstream, leads) in site.upstreams(host) {
             let Leads::Outside(name, _) = leads else { continue };
             asks |= is_volunteers(name);
+            if upstream.options.noselect {
+                continue;
+            }
             match (leap(name), first) {
                 (Some(kind), None) => first = Some((kind, name)),
                 (Some(kind), Some((other, other_name))) if kind != other => {
@@ -123,7 +126,7 @@ fn isolated<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Ga
             && site.reached.get(server) == Some(&false)
             && site.host(server).is_some_and(|server| server.time.local.is_some())
     };
-    let server = site.upstreams(host).find_map(|(_, leads)| match leads {
+    let server = site.sources(host).find_map(|(_, leads)| match leads {
         Leads::Host(server) if alone(server) => site.host(server),
         Leads::Group(group) => {
             let made_of = site.made_of.get(group).filter(|made_of| made_of.reached == 0)?;
@@ -132,7 +135,7 @@ fn isolated<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Ga
         _ => None,
     });
     let Some(server) = server else { return };
-    for (upstream, leads) in site.upstreams(host) {
+    for (upstream, leads) in site.sources(host) {
         if let Leads::Outside(name, _) = leads
             && is_public(name)
         {

@@ -1,16 +1,18 @@
 //! How many sources a host has, and whether they are enough: to vote, for `minsources`, for a profile.
 
-use super::catalogue::{MINSOURCES_ABOVE_SOURCES, SINGLE_UPSTREAM, TOO_FEW_UPSTREAMS, TWO_UPSTREAMS};
+use super::catalogue::{
+    MINSOURCES_ABOVE_SOURCES, REQUIRED_NEVER_SELECTED, SINGLE_UPSTREAM, TOO_FEW_UPSTREAMS, TWO_UPSTREAMS,
+};
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
 use super::site::{Kind, Leads, POOL_SOURCES, Site, at, orphan};
-use crate::inventory::host::Role;
+use crate::inventory::host::{Role, Upstream};
 use crate::inventory::{Host, Place};
 
 /// What a host follows, in numbers.
 #[derive(Default)]
 struct Count {
-    /// Everything that could be selected.
+    /// Everything that could be selected; what has `noselect` is no source here.
     all: usize,
     /// Without the other orphans of a server's own mesh: those are no sources but equals.
     real: usize,
@@ -28,18 +30,19 @@ impl Count {
     fn of(site: &Site<'_>, index: usize, host: &Host) -> Self {
         let mut count = Self::default();
         let own = orphan(host).map(|local| local.stratum);
-        for upstream in &host.time.upstreams {
-            match site.leads(&upstream.value) {
-                Some(Leads::Outside(_, Kind::Server)) => count.outside(1, false),
-                Some(Leads::Outside(_, Kind::Pool)) => count.outside(POOL_SOURCES, true),
-                Some(Leads::Host(server)) if server != index => count.host(site, server, own),
-                Some(Leads::Group(group)) => count.group(site, group, index, own),
-                Some(Leads::Host(_)) | None => {}
+        for (upstream, leads) in site.sources(host) {
+            match leads {
+                Leads::Outside(_, Kind::Server) => count.outside(1, false),
+                Leads::Outside(_, Kind::Pool) => count.outside(pool_sources(upstream), true),
+                Leads::Host(server) if server != index => count.host(site, server, own),
+                Leads::Group(group) => count.group(site, group, index, own),
+                Leads::Host(_) => {}
             }
         }
         if let Some(extra) = site.extra.get(&index) {
             count.more = extra.more_sources || extra.reference_clock;
-            extra.sources.iter().for_each(|source| count.outside(source.most, source.pool));
+            let sources = extra.sources.iter().filter(|source| !source.no_select);
+            sources.for_each(|source| count.outside(source.most, source.pool));
         }
         count
     }
@@ -87,6 +90,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let enough = |name: &str| findings.number(&TOO_FEW_UPSTREAMS, name);
     let (servers, pools) = (enough("servers"), enough("pools"));
     for (index, host) in site.hosts() {
+        required(site, index, host, findings);
         let count = Count::of(site, index, host);
         if count.more || count.all == 0 {
             continue;
@@ -126,6 +130,31 @@ fn too_few(count: &Count, servers: f64, pools: f64) -> bool {
     let at_least = |have: usize, wanted: f64| f64::from(u32::try_from(have).unwrap_or(u32::MAX)) >= wanted;
     let by_pools = pools > 0.0 && at_least(count.pools, pools);
     !by_pools && !at_least(count.servers, servers)
+}
+
+/// How many addresses of a pool are used at most.
+fn pool_sources(pool: &Upstream) -> usize {
+    pool.options.maxsources.map_or(POOL_SOURCES, |most| usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+/// Sources that have to be selected and never can be.
+fn required<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
+    let upstreams = site.upstreams(host).filter(|(upstream, _)| upstream.options.require);
+    let upstreams = upstreams.map(|(upstream, _)| (upstream.options.noselect, at(upstream, host)));
+    let extra = site.extra.get(&index).into_iter().flat_map(|extra| &extra.sources);
+    let extra = extra.filter(|source| source.require);
+    let extra = extra.map(|source| (source.no_select, source.place.unwrap_or(&host.place).clone()));
+    let mut never = None;
+    for (no_select, place) in upstreams.chain(extra) {
+        if !no_select {
+            return;
+        }
+        never = never.or(Some(place));
+    }
+    let Some(place) = never else { return };
+    let after = " requires sources of which none can be selected";
+    let help = REQUIRED_NEVER_SELECTED.cure;
+    findings.add(host, Finding::new(&REQUIRED_NEVER_SELECTED, place, "host ", after, help));
 }
 
 fn minsources<'i>(host: &'i Host, sources: usize, findings: &mut Gathered<'i>) {

@@ -170,10 +170,15 @@ impl<'i> Site<'i> {
         host.time.upstreams.iter().filter_map(|upstream| Some((upstream, self.leads(&upstream.value)?)))
     }
 
-    /// Whether a host has a source outside the inventory.
+    /// The upstreams that a host may follow: those with `noselect` are only measured.
+    pub(super) fn sources(&self, host: &'i Host) -> impl Iterator<Item = (&'i Sourced<Upstream>, Leads<'i>)> {
+        self.upstreams(host).filter(|(upstream, _)| !upstream.options.noselect)
+    }
+
+    /// Whether a host has a source outside the inventory that it may follow.
     pub(super) fn is_fed(&self, index: usize) -> bool {
         let Some(host) = self.host(index) else { return false };
-        let outside = self.upstreams(host).any(|(_, leads)| matches!(leads, Leads::Outside(..)));
+        let outside = self.sources(host).any(|(_, leads)| matches!(leads, Leads::Outside(..)));
         outside || self.extra.get(&index).is_some_and(ExtraLines::feed)
     }
 
@@ -201,12 +206,12 @@ impl<'i> Site<'i> {
         seen
     }
 
-    /// By host, then by group: the hosts that name it.
+    /// By host, then by group: the hosts that may follow it.
     pub(super) fn followers(&self) -> Vec<Vec<usize>> {
         let count = self.inventory.hosts.len();
         let mut followers: Vec<Vec<usize>> = vec![Vec::new(); count + self.inventory.groups.len()];
         for (index, host) in self.hosts() {
-            for (_, leads) in self.upstreams(host) {
+            for (_, leads) in self.sources(host) {
                 let node = match leads {
                     Leads::Outside(..) => continue,
                     Leads::Host(host) => host,

@@ -23,7 +23,8 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         without_source(site, index, host, findings);
         own_clock(host, findings);
         for (upstream, leads) in site.upstreams(host) {
-            if upstream.platform == Some(Platform::Windows) && max_distance(host) < WINDOWS_DISTANCE {
+            let windows = upstream.platform == Some(Platform::Windows) && !upstream.options.noselect;
+            if windows && max_distance(host) < WINDOWS_DISTANCE {
                 let help =
                     "set `maxdistance: 16.0` on the host: Windows reports a root dispersion of seconds";
                 let after = " would never select this Windows server";
@@ -57,35 +58,51 @@ fn own_clock<'i>(host: &'i Host, findings: &mut Gathered<'i>) {
     }
 }
 
-/// Whether anybody is there to follow: a group that holds nobody but the host itself is nobody.
-fn follows_somebody(site: &Site<'_>, index: usize, host: &Host) -> bool {
-    let somebody = |leads| match leads {
+/// Whether anybody is there: a group that holds nobody but the host itself is nobody.
+fn is_somebody(site: &Site<'_>, index: usize, leads: Leads<'_>) -> bool {
+    match leads {
         Leads::Outside(..) => true,
         Leads::Host(server) => server != index,
         Leads::Group(group) => site.members(group).iter().any(|&member| member != index),
-    };
-    host.time.upstreams.iter().filter_map(|upstream| site.leads(&upstream.value)).any(somebody)
+    }
 }
 
 fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
-    if host.time.local.is_some() || site.is_fed(index) || follows_somebody(site, index, host) {
+    let follows = || site.sources(host).any(|(_, leads)| is_somebody(site, index, leads));
+    if host.time.local.is_some() || site.is_fed(index) || follows() {
         return;
     }
+    let extra = site.extra.get(&index).is_some_and(|extra| !extra.sources.is_empty());
+    let measures = extra || site.upstreams(host).any(|(_, leads)| is_somebody(site, index, leads));
     let place = host.place.clone();
-    let finding = match *host.role {
-        Role::Server => Finding::new(
+    let finding = match (*host.role, measures) {
+        (Role::Server, false) => Finding::new(
             &ISOLATED_WITHOUT_LOCAL,
             place,
             "server ",
             " has no source and no `local` clock: its clients will see stratum 0",
             "give it upstreams, or `local: { stratum: 10, orphan: true, distance: 0.1 }`",
         ),
-        Role::Client => Finding::new(
+        (Role::Server, true) => Finding::new(
+            &ISOLATED_WITHOUT_LOCAL,
+            place,
+            "server ",
+            " has `noselect` on every source and no `local` clock: its clients will see stratum 0",
+            "take `noselect` away from a source, or add `local: { stratum: 10, orphan: true, distance: 0.1 }`",
+        ),
+        (Role::Client, false) => Finding::new(
             &NO_PATH_TO_TIME,
             place,
             "client ",
             " follows nobody",
             "give it `time: { upstreams: [{ group: GROUP }] }`",
+        ),
+        (Role::Client, true) => Finding::new(
+            &NO_PATH_TO_TIME,
+            place,
+            "client ",
+            " has `noselect` on every source: it measures them and follows nobody",
+            "take `noselect` away from a source, or add one without it",
         ),
     };
     // Hosts that have nothing from the same line have one mistake in common.
@@ -161,9 +178,11 @@ fn serving<'i>(
         }
         Leads::Group(group) => {
             let (Some(made_of), Some(told)) = (site.made_of.get(group), told.get_mut(group)) else { return };
-            if made_of.silent.first_but(index).is_none() || std::mem::replace(told, true) {
+            if made_of.silent.first_but(index).is_none() || *told {
                 return;
             }
+            // The next one who names it may be somebody that was asked about.
+            *told = findings.concerns(host);
             let name = site.inventory.groups.get(group).map_or("", |group| group.name.as_str());
             (&made_of.silent, format!(" of group `{name}`"))
         }

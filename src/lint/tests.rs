@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use super::*;
 use crate::inventory::InputFile;
 
+mod selection;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -125,7 +127,7 @@ fn silent_hosts_are_in_the_inventory_and_in_no_finding() {
                     .for_each(|words| assert!(text.matches(words).count() > 1, "{name}: {words}"));
                 continue;
             };
-            let (problems, _) = lint(inventory, &policy);
+            let (problems, _) = lint(inventory, &policy, None);
             for host in hosts.split(", ") {
                 if inventory.host(host).is_none() {
                     assert!(text.matches(host).count() > 1, "{name}: no host {host}");

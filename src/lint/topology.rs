@@ -24,7 +24,7 @@ impl Graph {
     fn new(site: &Site<'_>) -> Self {
         let hosts = site.inventory.hosts.len();
         let of_host = |(index, host)| {
-            let leads = site.upstreams(host).filter_map(|(_, leads)| match leads {
+            let leads = site.sources(host).filter_map(|(_, leads)| match leads {
                 Leads::Group(group) => Some(hosts + group),
                 // Who names his own address has a rule of his own.
                 Leads::Host(server) => Some(server).filter(|&server| server != index),

@@ -8,7 +8,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
 use super::RenderError;
-use crate::inventory::{Host, Inventory, Sourced};
+use crate::inventory::{Host, Sourced};
 
 /// The configuration.
 pub(super) const CONFIG: &str = "chrony.conf.j2";
@@ -54,11 +54,11 @@ fn path_of(template: &Sourced<PathBuf>) -> PathBuf {
 }
 
 impl Templates {
-    /// Reads every template that the inventory names, or only `for_all`, which takes the place of all of them.
+    /// Reads every template that hosts name, or only `for_all`, which takes the place of all of them.
     ///
     /// # Errors
     /// Each template that cannot be read or parsed, once.
-    pub(crate) fn read(inventory: &Inventory, for_all: Option<&Path>) -> Result<Self, Vec<RenderError>> {
+    pub(crate) fn read(hosts: &[&Host], for_all: Option<&Path>) -> Result<Self, Vec<RenderError>> {
         if let Some(path) = for_all {
             let own = Own::read(path, "--template").map_err(|error| vec![error])?;
             return Ok(Self { for_all: Some(own), by_path: HashMap::new() });
@@ -66,7 +66,7 @@ impl Templates {
         let mut templates = Self::default();
         let mut errors = Vec::new();
         let mut tried = std::collections::HashSet::new();
-        for template in inventory.hosts.iter().filter_map(|host| host.time.template.as_ref()) {
+        for template in hosts.iter().filter_map(|host| host.time.template.as_ref()) {
             let path = path_of(template);
             if !tried.insert(path.clone()) {
                 continue;

@@ -154,6 +154,41 @@ fn the_graph_is_drawn_in_every_format_whatever_the_findings() {
 }
 
 #[test]
+fn a_selection_is_drawn_with_everything_its_time_comes_from() {
+    let site = site();
+    let output = timefleet(site.path(), &["graph", "good.yaml", "--on", "client3"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_data_eq!(text(&output.stderr), "");
+    assert_data_eq!(
+        text(&output.stdout),
+        str![[r#"
+fleet lab: 2 of 5 hosts (--on client3)
+
+ntp-a  server, stratum 10, local stratum 10 orphan
+`-- client3  client, stratum 11  [iburst]
+
+"#]]
+    );
+    for (format, written) in [
+        ("mermaid", "title: \"fleet lab: 2 of 5 hosts (--on client3)\"\n"),
+        ("dot", "label=\"fleet lab: 2 of 5 hosts (--on client3)\""),
+        ("svg", ">fleet lab: 2 of 5 hosts (--on client3)</text>"),
+    ] {
+        let output = timefleet(site.path(), &["graph", "--output", format, "good.yaml", "--on", "client3"]);
+        let drawn = text(&output.stdout);
+        assert!(drawn.contains(written) && drawn.contains("ntp-a"), "{drawn}");
+        assert!(!drawn.contains("client1"), "{drawn}");
+    }
+    let output = timefleet(site.path(), &["graph", "good.yaml", "--on", "client3,clients"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_data_eq!(text(&output.stdout), "");
+    assert_data_eq!(
+        text(&output.stderr),
+        "error: --on: `clients` matches no host of the inventory; did you mean `@clients`?\n"
+    );
+}
+
+#[test]
 fn what_cannot_be_read_cannot_be_drawn() {
     let site = site();
     let output = timefleet(site.path(), &["graph", "sites/misspelt.yaml"]);

@@ -304,3 +304,111 @@ rules:
         ]
     );
 }
+
+/// A client with one source among twenty good ones, and one that nobody leads anywhere.
+const MIXED: &str = "\
+fleet: mixed
+groups:
+  good: { role: client, time: { upstreams: [{ pool: pool.example }] }, hosts: { \"web[01:20]\": } }
+  poor: { role: client, time: { upstreams: [{ server: ntp.example }] }, hosts: { till: } }
+  lost: { role: client, hosts: { lost: } }
+";
+
+#[test]
+fn a_selection_is_told_what_concerns_it_and_the_exit_code_is_about_it() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("mixed.yaml"), MIXED).unwrap();
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "web*,!web07"]);
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(
+        text(&output.stdout),
+        "mixed.yaml: fleet mixed, 19 of 22 hosts (--on web*,!web07), no problems\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
+
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "@poor"]);
+    assert_eq!(text(&output.stdout), "mixed.yaml: fleet mixed, 1 of 22 hosts (--on @poor), 1 warning\n");
+    let first = "mixed.yaml:4:47: warning[single-upstream]: host `till` has one source and nothing to compare it with\n";
+    assert!(text(&output.stderr).starts_with(first), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr).matches("mixed.yaml").count(), 1);
+    assert_eq!(output.status.code(), Some(0));
+
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "lost"]);
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("mixed.yaml:5:34: error[no-path-to-time]: client `lost` follows nobody\n"));
+    assert!(stderr.ends_with("error: 1 error in mixed.yaml; nothing was touched\n"), "{stderr}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn an_element_that_matches_nothing_is_an_error_in_every_format() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("mixed.yaml"), MIXED).unwrap();
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "wbe01"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stdout), "");
+    let message = "--on: `wbe01` matches no host of the inventory; did you mean `web01`?";
+    assert_eq!(text(&output.stderr), format!("error: {message}\n"));
+    for format in ["json", "github", "gitlab", "sarif", "junit"] {
+        let output = validate(directory.path(), &["mixed.yaml", "--on", "wbe01", "--output", format]);
+        assert_eq!(output.status.code(), Some(2), "{format}");
+        assert_eq!(text(&output.stderr), "", "{format}");
+        assert!(text(&output.stdout).contains(message), "{format}: {}", text(&output.stdout));
+    }
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "wbe01", "--output", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["inventories"][0]["fleet"], serde_json::Value::Null);
+    assert_eq!(report["inventories"][0]["findings"][0]["place"], serde_json::json!({ "file": "mixed.yaml" }));
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "web01", "--output", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        report["inventories"],
+        serde_json::json!([{
+            "files": ["mixed.yaml"],
+            "fleet": { "name": "mixed", "hosts": 22, "groups": 3, "selected": 1 },
+            "findings": [],
+            "allowed": [],
+        }])
+    );
+}
+
+#[test]
+fn each_of_several_inventories_has_to_know_the_selection_unless_they_are_one() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("mixed.yaml"), MIXED).unwrap();
+    let more = "groups: { more: { role: client, hosts: { spare: } } }\n";
+    std::fs::write(directory.path().join("shop.yaml"), ONE_SOURCE).unwrap();
+    std::fs::write(directory.path().join("more.yaml"), more).unwrap();
+    let output = validate(directory.path(), &["mixed.yaml", "shop.yaml", "--on", "web*"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stdout), "mixed.yaml: fleet mixed, 20 of 22 hosts (--on web*), no problems\n");
+    assert_eq!(
+        text(&output.stderr),
+        "error: shop.yaml: --on: `web*` matches no host of the inventory\n\
+         error: 1 error in shop.yaml; nothing was touched\n"
+    );
+    let output = validate(directory.path(), &["mixed.yaml", "more.yaml", "--together", "--on", "web*"]);
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(
+        text(&output.stdout),
+        "mixed.yaml, more.yaml: fleet mixed, 20 of 23 hosts (--on web*), no problems\n"
+    );
+}
+
+/// Files are rendered for the selected hosts only: a template that another host names may be missing.
+#[test]
+fn templates_of_other_hosts_are_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let text_of =
+        MIXED.replace("lost: }", "lost: { time: { upstreams: [{ pool: p.example }], template: gone.j2 } } }");
+    std::fs::write(directory.path().join("mixed.yaml"), text_of).unwrap();
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "web*"]);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    let output = validate(directory.path(), &["mixed.yaml", "--on", "lost"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(
+        text(&output.stderr),
+        "error: mixed.yaml:5:94: cannot read the template gone.j2: No such file or directory (os error 2)\n"
+    );
+}

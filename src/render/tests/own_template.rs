@@ -11,8 +11,9 @@ fn with_template(time: &str, template: &str) -> (tempfile::TempDir, Result<Strin
     let name = directory.path().join("fleet.yaml").display().to_string();
     let text = with_time(&format!("{{ template: own.j2, {time} }}"));
     let inventory = load(&[InputFile { name, text }], None).unwrap();
-    let rendered =
-        Templates::read(&inventory, None).map_err(|errors| errors[0].to_string()).and_then(|own| {
+    let rendered = Templates::read(&inventory.hosts.iter().collect::<Vec<_>>(), None)
+        .map_err(|errors| errors[0].to_string())
+        .and_then(|own| {
             let host = inventory.host("a").unwrap();
             render_with(&inventory, host, &own).map(|wish| wish.config).map_err(|error| error.to_string())
         });
