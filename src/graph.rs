@@ -12,6 +12,7 @@ mod mermaid;
 mod names;
 mod svg;
 mod text;
+mod ways;
 
 use std::fmt;
 
@@ -52,6 +53,10 @@ struct Node {
 enum Kind {
     OutsideServer,
     OutsidePool,
+    /// Sources that are named in files of the host.
+    OutsideFiles,
+    /// A receiver, or a card that is set by one.
+    Clock,
     Server,
     Client,
 }
@@ -59,6 +64,8 @@ enum Kind {
 /// What a follower of good sources serves or shows. The order is the one in which a daemon would choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stratum {
+    /// So many below a reference clock.
+    BelowClock(u8),
     /// So many below the sources outside, whose own stratum nobody wrote down.
     BelowOutside(u8),
     /// Counted from a host's own clock.
@@ -171,7 +178,7 @@ impl Graph {
 
 impl Node {
     fn is_outside(&self) -> bool {
-        matches!(self.kind, Kind::OutsideServer | Kind::OutsidePool)
+        matches!(self.kind, Kind::OutsideServer | Kind::OutsidePool | Kind::OutsideFiles | Kind::Clock)
     }
 
     /// `pool p.example`, `web[01:20] (20)`
@@ -190,7 +197,9 @@ impl Node {
         match self.kind {
             Kind::Server => parts.push("server".to_owned()),
             Kind::Client => parts.push("client".to_owned()),
-            Kind::OutsideServer | Kind::OutsidePool => parts.push("outside".to_owned()),
+            Kind::OutsideServer | Kind::OutsidePool | Kind::OutsideFiles | Kind::Clock => {
+                parts.push("outside".to_owned())
+            }
         }
         parts.extend(self.stratum.filter(|_| !self.is_outside()).map(|stratum| stratum.to_string()));
         parts.join(", ")
@@ -202,7 +211,7 @@ impl fmt::Display for Stratum {
         match self {
             Self::BelowOutside(0) => f.write_str("stratum s"),
             Self::BelowOutside(below) => write!(f, "stratum s+{below}"),
-            Self::FromLocal(stratum) => write!(f, "stratum {stratum}"),
+            Self::BelowClock(stratum) | Self::FromLocal(stratum) => write!(f, "stratum {stratum}"),
         }
     }
 }
@@ -211,6 +220,7 @@ impl Stratum {
     fn below(self) -> Self {
         match self {
             Self::BelowOutside(below) => Self::BelowOutside(below.saturating_add(1)),
+            Self::BelowClock(below) => Self::BelowClock(below.saturating_add(1)),
             Self::FromLocal(stratum) => Self::FromLocal(stratum.saturating_add(1)),
         }
     }

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::classes::{self, Class};
+use super::ways::{To, Way};
 use super::{Edge, Graph, Kind, Node, Stratum, cut, names};
-use crate::inventory::host::{Platform, Role, Upstream, UpstreamFrom};
+use crate::inventory::host::Role;
 use crate::inventory::{Host, Inventory};
-use crate::lint::{Access, components};
+use crate::lint::{Access, ExtraLines, components};
 
 /// A source that does not serve is none.
 const SILENT: &str = "serves no time";
@@ -50,21 +51,21 @@ fn to_the_top(graph: &mut Graph) {
 fn outside(classes: &[Class<'_>]) -> Vec<Node> {
     let mut seen = HashSet::new();
     let mut nodes = Vec::new();
-    for upstream in classes.iter().flat_map(|class| &class.first.time.upstreams) {
-        let (kind, name) = match &upstream.from {
-            UpstreamFrom::Server(name) => (Kind::OutsideServer, name),
-            UpstreamFrom::Pool(name) => (Kind::OutsidePool, name),
-            UpstreamFrom::Group(_) => continue,
-        };
-        if seen.insert((kind == Kind::OutsidePool, name)) {
+    for way in classes.iter().flat_map(|class| &class.ways) {
+        let To::Outside(kind, name) = &way.to else { continue };
+        if seen.insert((kind, name)) {
             nodes.push(Node {
-                kind,
+                kind: *kind,
                 name: name.clone(),
                 count: 1,
                 notes: Vec::new(),
                 troubles: Vec::new(),
                 level: 0,
-                stratum: Some(Stratum::BelowOutside(0)),
+                // Whoever has a reference clock is at stratum 1 (RFC 5905).
+                stratum: Some(match kind {
+                    Kind::Clock => Stratum::BelowClock(0),
+                    _ => Stratum::BelowOutside(0),
+                }),
             });
         }
     }
@@ -103,36 +104,33 @@ impl Draft<'_, '_> {
     fn edges_of(&mut self, class: usize) {
         let Some(followers) = self.classes.get(class) else { return };
         let mut seen = HashSet::new();
-        for upstream in &followers.first.time.upstreams {
-            let options = options(upstream);
-            for source in self.sources(class, upstream) {
-                if !seen.insert((source, options.clone())) {
+        for way in &followers.ways {
+            for source in self.sources(class, way) {
+                if !seen.insert((source, &way.options)) {
                     continue;
                 }
                 let server = source.checked_sub(self.base).and_then(|index| self.classes.get(index));
                 self.edges.push(Edge {
                     source,
                     follower: self.base + class,
-                    options: options.clone(),
+                    options: way.options.clone(),
                     mutual: false,
-                    measured: upstream.options.noselect,
+                    measured: way.measured,
                     trouble: server.and_then(|server| trouble(server, followers)),
                 });
             }
         }
     }
 
-    /// The nodes that an upstream stands for.
-    fn sources(&self, class: usize, upstream: &Upstream) -> Vec<usize> {
-        let named =
-            |kind, name: &String| self.named.get(&(kind, name.clone())).copied().into_iter().collect();
-        match &upstream.from {
-            UpstreamFrom::Server(name) => named(Kind::OutsideServer, name),
-            UpstreamFrom::Pool(name) => named(Kind::OutsidePool, name),
-            UpstreamFrom::Group(group) => {
+    /// The nodes that a way leads to.
+    fn sources(&self, class: usize, way: &Way) -> Vec<usize> {
+        let alone = self.classes.get(class).is_some_and(|class| class.hosts.len() == 1);
+        match &way.to {
+            To::Outside(kind, name) => self.named.get(&(*kind, name.clone())).copied().into_iter().collect(),
+            To::Host(host) => self.class_of.get(*host).map(|class| self.base + class).into_iter().collect(),
+            To::Group(group) => {
                 let members = self.inventory.group(group).map_or(&[][..], |group| &group.members);
                 let mut seen = HashSet::new();
-                let alone = self.classes.get(class).is_some_and(|class| class.hosts.len() == 1);
                 let classes = members.iter().filter_map(|&member| self.class_of.get(member).copied());
                 // Nobody follows itself; of several that are alike each follows the others.
                 let others = classes.filter(|&other| !(alone && other == class) && seen.insert(other));
@@ -142,33 +140,30 @@ impl Draft<'_, '_> {
     }
 }
 
-fn options(upstream: &Upstream) -> String {
-    let mut words = Vec::new();
-    words.extend(upstream.iburst.then(|| "iburst".to_owned()));
-    words.extend(upstream.prefer.then(|| "prefer".to_owned()));
-    words.extend(upstream.port.map(|port| format!("port {port}")));
-    words.extend(upstream.minpoll.map(|poll| format!("minpoll {poll}")));
-    words.extend(upstream.maxpoll.map(|poll| format!("maxpoll {poll}")));
-    words.extend(upstream.options.require.then(|| "require".to_owned()));
-    words.extend(upstream.options.noselect.then(|| "noselect".to_owned()));
-    words.extend((upstream.platform == Some(Platform::Windows)).then(|| "windows".to_owned()));
-    words.join(" ")
-}
-
 /// Why servers would not answer those who ask them.
 fn trouble(servers: &Class<'_>, followers: &Class<'_>) -> Option<String> {
     if servers.hosts.iter().all(|server| *server.time.port == 0) {
         return Some(SILENT.to_owned());
     }
     let mut refused: HashSet<&str> = HashSet::new();
+    // Servers that share their lines turn away the same hosts; only a server among its own followers is another matter.
+    let mut asked = HashSet::new();
+    let of_each_other = servers.first.name == followers.first.name;
     for server in &servers.hosts {
-        let access = Access::new(server);
+        let family = server.address.parse::<IpAddr>().ok().map(|address| address.is_ipv4());
+        if !of_each_other && !asked.insert((server.time.identity(), family)) {
+            continue;
+        }
+        let extra = (!server.time.extra.is_empty()).then(|| ExtraLines::of(server));
+        let access = Access::with(server, extra.as_ref());
+        let silent = !access.allows_anybody();
         let turned_away = |host: &&&Host| {
-            let (Ok(asking), Ok(asked)) = (host.address.parse::<IpAddr>(), server.address.parse::<IpAddr>())
-            else {
-                return false;
+            let refused = match host.address.parse::<IpAddr>() {
+                Ok(asking) if family.is_none_or(|four| four == asking.is_ipv4()) => !access.verdict(asking).0,
+                Ok(_) => false,
+                Err(_) => silent,
             };
-            host.name != server.name && asking.is_ipv4() == asked.is_ipv4() && !access.verdict(asking).0
+            refused && host.name != server.name
         };
         refused.extend(followers.hosts.iter().filter(turned_away).map(|host| host.name.as_str()));
     }

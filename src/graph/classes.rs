@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::inventory::host::{Role, Upstream};
+use super::ways::{self, Way};
+use crate::inventory::host::Role;
 use crate::inventory::{Host, Inventory};
 
 /// As many servers that are alike are still shown one by one: a picture of three servers has three boxes.
@@ -12,6 +13,8 @@ const SERVERS_SHOWN: usize = 6;
 pub(super) struct Class<'i> {
     pub(super) first: &'i Host,
     pub(super) hosts: Vec<&'i Host>,
+    /// Whom they follow.
+    pub(super) ways: Vec<Way>,
     /// All of them are, or none.
     pub(super) selected: bool,
 }
@@ -21,7 +24,7 @@ pub(super) struct Class<'i> {
 struct Likeness<'i> {
     server: bool,
     groups: &'i [String],
-    upstreams: String,
+    ways: Vec<Way>,
     local: String,
     /// Whoever is selected is never drawn together with somebody who is not.
     selected: bool,
@@ -35,8 +38,11 @@ pub(super) fn classes<'i>(
     let mut by_likeness: HashMap<Likeness<'_>, usize> = HashMap::new();
     let mut sets: Vec<Vec<usize>> = Vec::new();
     let is_selected = |host: usize| selected.is_none_or(|selected| selected.binary_search(&host).is_ok());
+    let inside = inventory.by_address();
     for (index, host) in inventory.hosts.iter().enumerate() {
-        let set = *by_likeness.entry(likeness(host, is_selected(index))).or_insert(sets.len());
+        let set = *by_likeness
+            .entry(likeness(host, ways::of(host, index, &inside), is_selected(index)))
+            .or_insert(sets.len());
         match sets.get_mut(set) {
             Some(set) => set.push(index),
             None => sets.push(vec![index]),
@@ -63,17 +69,17 @@ pub(super) fn classes<'i>(
             }
         }
         let selected = part.first().is_some_and(|&host| is_selected(host));
-        classes.push(Class { first, hosts, selected });
+        let ways = part.first().map_or_else(Vec::new, |&index| ways::of(first, index, &inside));
+        classes.push(Class { first, hosts, ways, selected });
     }
     (classes, class_of)
 }
 
-fn likeness(host: &Host, selected: bool) -> Likeness<'_> {
-    let upstreams: Vec<&Upstream> = host.time.upstreams.iter().map(|upstream| &upstream.value).collect();
+fn likeness(host: &Host, ways: Vec<Way>, selected: bool) -> Likeness<'_> {
     Likeness {
         server: *host.role == Role::Server,
         groups: &host.groups,
-        upstreams: format!("{upstreams:?}"),
+        ways,
         local: format!("{:?}", host.time.local.as_ref().map(|local| local.value)),
         selected,
     }

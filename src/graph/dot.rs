@@ -54,7 +54,9 @@ pub(super) fn digraph(graph: &Graph) -> String {
 fn look(node: &Node) -> &'static str {
     match node.kind {
         _ if !node.troubles.is_empty() => "fillcolor=\"#fdeaea\", color=\"#c62828\"",
-        Kind::OutsideServer | Kind::OutsidePool => "fillcolor=\"#e8eefc\", color=\"#4a6fb5\"",
+        Kind::OutsideServer | Kind::OutsidePool | Kind::OutsideFiles | Kind::Clock => {
+            "fillcolor=\"#e8eefc\", color=\"#4a6fb5\""
+        }
         Kind::Server => "fillcolor=\"#e6f4ea\", color=\"#3c7d4f\"",
         Kind::Client => "fillcolor=\"#f7f7f7\", color=\"#777777\"",
     }

@@ -49,7 +49,7 @@ pub(super) fn flowchart(graph: &Graph) -> String {
 fn class(node: &Node) -> &'static str {
     match node.kind {
         _ if !node.troubles.is_empty() => "trouble",
-        Kind::OutsideServer | Kind::OutsidePool => "outside",
+        Kind::OutsideServer | Kind::OutsidePool | Kind::OutsideFiles | Kind::Clock => "outside",
         Kind::Server => "server",
         Kind::Client => "client",
     }

@@ -72,7 +72,7 @@ fn boxed(graph: &Graph, index: usize, spot: &Spot, svg: &mut String) {
     let Some(node) = graph.nodes.get(index) else { return };
     let class = match node.kind {
         _ if !node.troubles.is_empty() => "trouble",
-        Kind::OutsideServer | Kind::OutsidePool => "outside",
+        Kind::OutsideServer | Kind::OutsidePool | Kind::OutsideFiles | Kind::Clock => "outside",
         Kind::Server => "server",
         Kind::Client => "client",
     };

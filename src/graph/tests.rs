@@ -376,3 +376,47 @@ fn a_large_fleet_is_a_small_picture() {
     assert_eq!(text.matches("`-- the same 200 as below ntp1\n").count(), 2, "{text}");
     assert!(graph.svg().len() < 300_000, "{}", graph.svg().len());
 }
+
+#[test]
+fn whoever_is_named_by_name_or_in_an_extra_line_is_followed_too() {
+    let drawn = graph(
+        r#"fleet: names
+groups:
+  servers:
+    role: server
+    hosts:
+      ntp1: { address: 10.0.0.1, time: { extra: ["refclock PPS /dev/pps0", "allow 10.0.0.0/8"], daemon: chronyd } }
+      ntp2: { address: 10.0.0.2, time: { upstreams: [{ server: ntp1 }], extra: ["pool pool.example iburst"], allow: [10.1.0.0/16] } }
+      ntp3: { address: 10.0.0.3, time: { extra: ["sourcedir /etc/ntp.d", "server ntp1 noselect"] } }
+  clients:
+    role: client
+    time: { upstreams: [{ server: ntp1 }, { server: 10.0.0.2 }] }
+    hosts: { "web[1:3]": { address: "10.2.0.[1:3]" } }
+  named:
+    role: client
+    time: { upstreams: [{ server: ntp3 }] }
+    hosts: { "db[1:2]": }
+"#,
+    );
+    assert_data_eq!(
+        plain(&drawn),
+        str![[r#"
+fleet names: 8 hosts in 3 groups
+
+reference clock
+`-- ntp1  server, stratum 1  [extra line]
+    |-- ntp2  server, stratum 2
+    |   `-- web[1:3] (3)  client, stratum 2  ! all 3 not allowed
+    |-- ntp3  server, stratum s+1  [extra line, noselect]
+    |   `-- db[1:2] (2)  client, stratum s+2  ! all 2 not allowed
+    `-- web[1:3] (3)  client, stratum 2
+pool pool.example
+`-- ntp2  server, stratum 2  [extra line]  (see above)
+sources in other files
+`-- ntp3  server, stratum s+1  [extra line]  (see above)
+
+s: the stratum of the source outside
+
+"#]]
+    );
+}

@@ -76,6 +76,19 @@ impl Inventory {
         self.hosts.get(self.index_of(name)?)
     }
 
+    /// The hosts by what a `server:` line may call them, addresses and names; `None`: several have that address.
+    pub(crate) fn by_address(&self) -> HashMap<&str, Option<usize>> {
+        let mut by_address: HashMap<&str, Option<usize>> = HashMap::with_capacity(self.hosts.len());
+        for (index, host) in self.hosts.iter().enumerate() {
+            let shared = |slot: &mut Option<usize>| *slot = slot.filter(|&known| known == index);
+            by_address.entry(&host.address.value).and_modify(shared).or_insert(Some(index));
+            if host.name != host.address.value {
+                by_address.entry(&host.name).or_insert(Some(index));
+            }
+        }
+        by_address
+    }
+
     /// The index into [`Inventory::hosts`] of the host of that name.
     pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
         self.host_by_name.get(name).copied()

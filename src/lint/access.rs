@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use timefleet_agent::config::Subnet;
 
 use super::catalogue::{CLIENT_NOT_ALLOWED, OPEN_SERVER};
+use super::extra_lines::ExtraLines;
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
 use super::site::{Leads, Site, at};
@@ -24,7 +25,7 @@ pub(crate) struct Access<'i> {
 
 impl<'i> Access<'i> {
     /// What one server's `allow` and `deny` say.
-    pub(crate) fn new(server: &'i Host) -> Self {
+    fn new(server: &'i Host) -> Self {
         let mut lines = Self::default();
         for (networks, allow) in [(&server.time.allow, true), (&server.time.deny, false)] {
             for network in networks {
@@ -34,10 +35,14 @@ impl<'i> Access<'i> {
         lines
     }
 
-    /// Extra lines come last, as in the rendered file.
     fn of(site: &Site<'i>, index: usize, server: &'i Host) -> Self {
+        Self::with(server, site.extra.get(&index))
+    }
+
+    /// Extra lines come last, as in the rendered file.
+    pub(crate) fn with(server: &'i Host, extra: Option<&ExtraLines<'i>>) -> Self {
         let mut lines = Self::new(server);
-        for (rule, place) in site.extra.get(&index).map(|extra| &*extra.access).unwrap_or_default() {
+        for (rule, place) in extra.map(|extra| &*extra.access).unwrap_or_default() {
             for network in networks(rule.subnet) {
                 if rule.all {
                     lines.by_network.retain(|narrower, _| !network.contains(narrower));
@@ -53,7 +58,7 @@ impl<'i> Access<'i> {
         self.lengths.insert(network.prefix_len());
     }
 
-    fn allows_anybody(&self) -> bool {
+    pub(crate) fn allows_anybody(&self) -> bool {
         self.by_network.values().any(|(allowed, _)| *allowed)
     }
 

@@ -6,13 +6,13 @@ use crate::inventory::{Host, Place, Sourced};
 
 /// What is known of one host's extra lines.
 #[derive(Debug, Default)]
-pub(super) struct ExtraLines<'i> {
+pub(crate) struct ExtraLines<'i> {
     /// `server` and `pool` lines.
-    pub(super) sources: Vec<ExtraSource<'i>>,
+    pub(crate) sources: Vec<ExtraSource<'i>>,
     /// Sources that are somewhere else, or whose line only a chronyd can read.
-    pub(super) more_sources: bool,
+    pub(crate) more_sources: bool,
     /// A clock of its own: a receiver, or a card that is set by one.
-    pub(super) reference_clock: bool,
+    pub(crate) reference_clock: bool,
     /// `allow` and `deny` lines.
     pub(super) access: Vec<(AccessRule, Option<&'i Place>)>,
     /// `cmdallow` without a limit.
@@ -33,21 +33,21 @@ pub(super) struct ExtraLines<'i> {
 
 /// A `server` or `pool` line.
 #[derive(Debug)]
-pub(super) struct ExtraSource<'i> {
-    pub(super) name: String,
+pub(crate) struct ExtraSource<'i> {
+    pub(crate) name: String,
     /// How many sources it can stand for.
     pub(super) most: usize,
-    pub(super) pool: bool,
+    pub(crate) pool: bool,
     pub(super) max_poll: i8,
     pub(super) max_poll_written: bool,
     /// Only measured.
-    pub(super) no_select: bool,
+    pub(crate) no_select: bool,
     pub(super) require: bool,
     pub(super) place: Option<&'i Place>,
 }
 
 impl<'i> ExtraLines<'i> {
-    pub(super) fn of(host: &'i Host) -> Self {
+    pub(crate) fn of(host: &'i Host) -> Self {
         let mut lines = Self::default();
         for line in &host.time.extra {
             lines.read(line);

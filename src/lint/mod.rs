@@ -29,6 +29,7 @@ use std::path::Path;
 
 pub(crate) use access::Access;
 pub(crate) use catalogue::RULES;
+pub(crate) use extra_lines::ExtraLines;
 pub(crate) use policy::{Policy, UnknownRule};
 
 use gathered::Gathered;

@@ -102,14 +102,6 @@ impl Some2 {
 
 impl<'i> Site<'i> {
     pub(super) fn new(inventory: &'i Inventory) -> Self {
-        let mut by_address: HashMap<&str, Option<usize>> = HashMap::with_capacity(inventory.hosts.len());
-        for (index, host) in inventory.hosts.iter().enumerate() {
-            let shared = |slot: &mut Option<usize>| *slot = slot.filter(|&known| known == index);
-            by_address.entry(&host.address.value).and_modify(shared).or_insert(Some(index));
-            if host.name != host.address.value {
-                by_address.entry(&host.name).or_insert(Some(index));
-            }
-        }
         let groups =
             inventory.groups.iter().enumerate().map(|(at, group)| (group.name.as_str(), at)).collect();
         let with_extra = inventory.hosts.iter().enumerate().filter(|(_, host)| !host.time.extra.is_empty());
@@ -117,7 +109,7 @@ impl<'i> Site<'i> {
         let mut site = Self {
             inventory,
             extra,
-            by_address,
+            by_address: inventory.by_address(),
             groups,
             reached: Vec::new(),
             made_of: Vec::new(),
