@@ -19,7 +19,7 @@ pub(super) fn checked(
     sources: &[SourceLine<'_>],
     layout: &Layout,
 ) -> Result<String, RenderError> {
-    let wanted = Wanted { host, sources, layout };
+    let wanted = Wanted { host, sources, layout, extra: false };
     let config = read(host, template, &text)?;
     if let Some(Difference { key, wanted, read, place }) = wanted.first_difference(&config) {
         let (template, host) = (template.to_owned(), host.name.clone());
@@ -30,6 +30,7 @@ pub(super) fn checked(
     if extra.is_empty() {
         return Ok(text);
     }
+    let wanted = Wanted { extra: true, ..wanted };
     let lines: Vec<&str> = extra.iter().map(|line| line.value.as_str()).collect();
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let whole = format!("{text}{end}{}\n", lines.join("\n"));
@@ -129,7 +130,13 @@ struct Wanted<'w> {
     host: &'w Host,
     sources: &'w [SourceLine<'w>],
     layout: &'w Layout,
+    /// Whether extra lines are among those that were read: they may add sources and access rules after those of the
+    /// inventory, and say what it does not. A template may not: the rules would not know of it.
+    extra: bool,
 }
+
+/// After the lines that the inventory asks for.
+const NOTHING_MORE: &str = "nothing more";
 
 /// Nothing has a word, too.
 fn words(value: Option<impl ToString>) -> String {
@@ -142,8 +149,7 @@ fn place<T>(value: Option<&Sourced<T>>) -> Option<Place> {
 
 impl Wanted<'_> {
     /// The first key whose value is not what the configuration says. Both sides are compared as text: a number's
-    /// shortest decimal names one number only. Extra lines may add sources and access rules after those of the
-    /// inventory, and a key file where the inventory names none.
+    /// shortest decimal names one number only.
     fn first_difference(&self, config: &Config) -> Option<Difference> {
         let time = &self.host.time;
         let limit = |limit: Option<u32>| limit.map_or(-1, i64::from);
@@ -181,13 +187,13 @@ impl Wanted<'_> {
             (
                 "time.ratelimit",
                 words(time.ratelimit.as_ref().map(|limit| ratelimit(limit.value))),
-                words(time.ratelimit.as_ref().and(config.rate_limit).map(ratelimit)),
+                words(self.said(time.ratelimit.is_some(), config.rate_limit.map(ratelimit))),
                 place(time.ratelimit.as_ref()),
             ),
             (
                 "time.keyfile",
-                words(wanted_keys.clone()),
-                words(wanted_keys.and(read_keys)),
+                words(wanted_keys),
+                words(self.said(time.keyfile.is_some(), read_keys)),
                 place(time.keyfile.as_ref()),
             ),
             ("time.port", time.port.to_string(), config.port.to_string(), time.port.place.clone()),
@@ -201,6 +207,11 @@ impl Wanted<'_> {
         ];
         let differs = checks.into_iter().find(|(_, wanted, read, _)| wanted != read);
         differs.map(|(key, wanted, read, place)| Difference { key, wanted, read, place })
+    }
+
+    /// What was read of a key; extra lines may say what the inventory does not.
+    fn said<T>(&self, by_inventory: bool, read: Option<T>) -> Option<T> {
+        read.filter(|_| by_inventory || !self.extra)
     }
 
     fn local(&self) -> Option<config::Local> {
@@ -218,14 +229,17 @@ impl Wanted<'_> {
     fn sources(&self, config: &Config) -> Check {
         let mut read = config.upstreams.iter();
         let pairs = self.sources.iter().zip(std::iter::from_fn(|| Some(read.next())));
-        let mut wrong = pairs.filter_map(|(wanted, read)| match read {
+        let wrong = pairs.filter_map(|(wanted, read)| match read {
             Some(read) => {
                 let over = wanted.over(read);
                 (over != *read).then(|| (wanted.text(), read.to_string()))
             }
             None => Some((wanted.text(), words(None::<String>))),
         });
-        let (wanted, read) = wrong.next().unwrap_or_default();
+        let more = config.upstreams.get(self.sources.len()..).unwrap_or_default();
+        let more =
+            more.iter().filter(|_| !self.extra).map(|read| (NOTHING_MORE.to_owned(), read.to_string()));
+        let (wanted, read) = wrong.chain(more).next().unwrap_or_default();
         let place = self.host.time.upstreams.first().and_then(|upstream| upstream.place.clone());
         ("time.upstreams", wanted, read, place)
     }
@@ -241,13 +255,14 @@ impl Wanted<'_> {
                 Subnet::Net { .. } | Subnet::Any => format!("{word}{rule}"),
             }
         });
-        let mut wrong = allow.chain(deny).filter_map(|(word, network)| {
+        let wrong = allow.chain(deny).find_map(|(word, network)| {
             let (address, length) = (network.value.addr(), network.value.prefix_len());
             let wanted = format!("{word} {address}/{length}");
             let read = words(read.next());
             (wanted != read).then_some((wanted, read, network.place.clone()))
         });
-        let (wanted, read, place) = wrong.next().unwrap_or_default();
+        let more = || Some((NOTHING_MORE.to_owned(), read.next()?, None)).filter(|_| !self.extra);
+        let (wanted, read, place) = wrong.or_else(more).unwrap_or_default();
         ("time.allow", wanted, read, place)
     }
 

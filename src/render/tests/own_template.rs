@@ -54,10 +54,10 @@ maxupdateskew 100
 #[test]
 fn a_template_may_add_what_has_no_key() {
     let template = format!(
-        "{REST}{{% for line in upstreams %}}\n{{{{ line }}}} polltarget 20\n{{% endfor %}}\nserver more\n"
+        "{REST}{{% for line in upstreams %}}\n{{{{ line }}}} polltarget 20\n{{% endfor %}}\nmaxslewrate 500\n"
     );
     let made = text("upstreams: [{ server: s, xleave: true }]", &template);
-    assert!(made.ends_with("server s xleave polltarget 20\nserver more\n"), "{made}");
+    assert!(made.ends_with("server s xleave polltarget 20\nmaxslewrate 500\n"), "{made}");
 }
 
 #[test]
@@ -107,6 +107,47 @@ fn a_template_that_says_something_else_than_the_inventory_is_an_error() {
         "own.j2: a: `time.local` is `stratum 10 distance 1` in the inventory (fleet.yaml:6:34), and `nothing` in what the \
          template makes"
     );
+}
+
+#[test]
+fn a_template_brings_no_sources_and_lets_nobody_in() {
+    let told = |time: &str, line: &str| {
+        let all = format!(
+            "{{% for line in upstreams %}}\n{{{{ line }}}}\n{{% endfor %}}\n{{% for net in allow %}}\nallow {{{{ net }}}}\n{{% endfor %}}\n"
+        );
+        let told = error(time, &format!("{REST}{all}{line}\n"));
+        told.strip_prefix("own.j2: a: ").unwrap().to_owned()
+    };
+    for (time, line, wanted) in [
+        (
+            "upstreams: [{ server: s }]",
+            "server evil.example",
+            "`time.upstreams` is `nothing more` in the inventory (fleet.yaml:6:41), and `server evil.example minpoll 6 maxpoll 10 \
+             minsamples 6 maxsamples 64` in what the template makes",
+        ),
+        (
+            "allow: [10/8]",
+            "allow",
+            "`time.allow` is `nothing more` in the inventory, and `allow` in what the template makes",
+        ),
+        (
+            "allow: [10/8]",
+            "deny 10.9",
+            "`time.allow` is `nothing more` in the inventory, and `deny 10.9.0.0/16` in what the template makes",
+        ),
+        (
+            "local: false",
+            "ratelimit interval 4",
+            "`time.ratelimit` is `nothing` in the inventory, and `interval 4 burst 8 leak 2` in what the template makes",
+        ),
+        (
+            "local: false",
+            "keyfile /etc/keys",
+            "`time.keyfile` is `nothing` in the inventory, and `/etc/keys` in what the template makes",
+        ),
+    ] {
+        assert_eq!(told(time, line), wanted);
+    }
 }
 
 #[test]
