@@ -106,6 +106,15 @@ pub(crate) fn sort_by_place<T>(things: &mut [T], files: &[InputFile], problem: i
     });
 }
 
+/// How many more hosts share a mistake, to be said behind the name of the first.
+pub(crate) fn others(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        2 => " (and one more host)".to_owned(),
+        _ => format!(" (and {} more hosts)", count - 1),
+    }
+}
+
 /// Puts problems into the order of the files and of the lines; what is said twice of one place is said once.
 pub(crate) fn in_order(problems: &mut Vec<Problem>, files: &[InputFile]) {
     sort_by_place(problems, files, |problem| problem);

@@ -10,7 +10,7 @@ use super::address::{self, Address};
 use super::host::{Host, Place, Sourced};
 use super::keys;
 use super::node::Kind;
-use super::problem::Problem;
+use super::problem::{Problem, others};
 use super::reader::{Field, Reader};
 use super::settings::{Conflict, Layer, Settings, Shown, Template};
 use super::settled::{Alike, Filled, MOST_FILLED, Merged, Settled};
@@ -135,7 +135,7 @@ impl Members {
             merged: HashMap::new(),
             filled: HashMap::new(),
             problems: Vec::new(),
-            told: HashSet::new(),
+            told: HashMap::new(),
             told_places: HashSet::new(),
             role_misread: readers.iter().any(|reader| reader.role_misread),
             explain,
@@ -164,6 +164,7 @@ impl Members {
                 }
             }
         }
+        resolver.count();
         if let Some(reader) = readers.first_mut() {
             reader.problems.append(&mut resolver.problems);
         }
@@ -198,8 +199,9 @@ struct Resolver<'t, 'n, 'a> {
     /// Filled-in settings of the last kinds of hosts.
     filled: HashMap<Alike, Rc<Filled>>,
     problems: Vec<Problem>,
-    /// What was said of one host need not be said of the next in the same groups.
-    told: HashSet<(Vec<usize>, String)>,
+    /// What was said of one host is counted of the next in the same groups: the first one's name and problem, and how
+    /// many they are.
+    told: HashMap<(Vec<usize>, String), (String, usize, usize)>,
     /// Nor what is wrong with a template.
     told_places: HashSet<Place>,
     role_misread: bool,
@@ -245,11 +247,11 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         let (address, filled) = self.fill(readers, member, own, nth, &merged, &settings)?;
         let settings = filled.as_ref().map_or(settings, |filled| Cow::Borrowed(&filled.settings));
         let Some(role) = settings.role.clone() else {
-            if !self.role_misread && self.told.insert((member.groups.clone(), "role".to_owned())) {
-                let problem =
+            if !self.role_misread {
+                self.tell(member, "role", || {
                     Problem::error(member.place.clone(), format!("host `{}` has no role", member.name))
-                        .help("write `role: server` or `role: client` on the host or on one of its groups");
-                self.problems.push(problem);
+                        .help("write `role: server` or `role: client` on the host or on one of its groups")
+                });
             }
             return None;
         };
@@ -289,13 +291,35 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
 
     fn conflicts(&mut self, member: &Member, own: &Own, merged: &Merged) {
         for Conflict { key, first, second } in &merged.conflicts {
-            if !own.layer.gives(key) && self.told.insert((member.groups.clone(), key.to_string())) {
-                let message =
-                    format!("host `{}` is in two unrelated groups that differ in `{key}`", member.name);
-                let problem = Problem::error(second.clone(), message)
-                    .and(first.clone(), "the other value")
-                    .help("put one group inside the other, or give the host a value of its own");
-                self.problems.push(problem);
+            if !own.layer.gives(key) {
+                self.tell(member, key, || {
+                    let message =
+                        format!("host `{}` is in two unrelated groups that differ in `{key}`", member.name);
+                    Problem::error(second.clone(), message)
+                        .and(first.clone(), "the other value")
+                        .help("put one group inside the other, or give the host a value of its own")
+                });
+            }
+        }
+    }
+
+    /// Tells what is wrong with a host in its groups, and how many more there are in the same groups.
+    fn tell(&mut self, member: &Member, key: &str, problem: impl FnOnce() -> Problem) {
+        match self.told.entry((member.groups.clone(), key.to_owned())) {
+            Entry::Vacant(vacant) => {
+                vacant.insert((member.name.clone(), self.problems.len(), 1));
+                self.problems.push(problem());
+            }
+            Entry::Occupied(mut occupied) => occupied.get_mut().2 += 1,
+        }
+    }
+
+    /// Says of every problem how many hosts share it.
+    fn count(&mut self) {
+        for (name, problem, count) in self.told.values() {
+            if let Some(problem) = self.problems.get_mut(*problem) {
+                let first = format!("host `{name}`");
+                problem.message = problem.message.replacen(&first, &format!("{first}{}", others(*count)), 1);
             }
         }
     }

@@ -264,7 +264,7 @@ fn what_is_missing_or_there_twice() {
         wrong("groups: { g: { hosts: { a: , b: } } }"),
         [
             "1:1: the fleet has no name | write `fleet: NAME` at the top of the file",
-            "1:25: host `a` has no role | write `role: server` or `role: client` on the host or on one of its groups",
+            "1:25: host `a` (and one more host) has no role | write `role: server` or `role: client` on the host or on one of its groups",
         ]
     );
     assert_eq!(

@@ -37,6 +37,7 @@ use site::Site;
 use strata::Strata;
 pub(crate) use topology::components;
 
+use crate::inventory::problem::others;
 use crate::inventory::selection::{Selection, SelectionError};
 use crate::inventory::{self, Host, Inputs, Inventory, Origin, Place, Problem, Severity, Sourced};
 
@@ -177,15 +178,6 @@ fn lint(inventory: &Inventory, policy: &Policy, selected: Option<&[usize]>) -> (
 /// Where a value was written, or else where its host was declared.
 fn place_or_host<T>(value: &Sourced<T>, host: &Host) -> Place {
     value.place.clone().unwrap_or_else(|| host.place.clone())
-}
-
-/// How many more share a mistake.
-fn others(count: usize) -> String {
-    match count {
-        0 | 1 => String::new(),
-        2 => " (and one more host)".to_owned(),
-        _ => format!(" (and {} more hosts)", count - 1),
-    }
 }
 
 /// A count and its noun: `1 source`, `5 sources`.
