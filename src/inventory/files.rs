@@ -30,6 +30,18 @@ pub(crate) enum FilesError {
         /// The directory.
         path: PathBuf,
     },
+    /// A device or a pipe is included: it may never end.
+    #[error("{} is no regular file", .path.display())]
+    NotAFile {
+        /// What it is called.
+        path: PathBuf,
+    },
+    /// A script that is to be run, by its first line, and may not.
+    #[error("{} is a script that may not be executed: chmod +x {}", .path.display(), .path.display())]
+    NotExecutable {
+        /// The script.
+        path: PathBuf,
+    },
     /// A program that prints no inventory.
     #[error(transparent)]
     Program(#[from] ProgramError),
@@ -128,6 +140,9 @@ impl Gatherer {
             }
             return files.iter().try_for_each(|file| self.named(file, from));
         }
+        if from.is_some() && !whole.is_file() {
+            return Err(FilesError::NotAFile { path: path.to_owned() });
+        }
         if !self.seen.insert(whole.clone()) {
             return Ok(());
         }
@@ -136,7 +151,11 @@ impl Gatherer {
             self.inputs.origins.insert(name.clone(), Origin::Program);
             program::output(path)?
         } else {
-            fs::read(path).map_err(unreadable)?
+            let bytes = fs::read(path).map_err(unreadable)?;
+            if bytes.starts_with(b"#!/") {
+                return Err(FilesError::NotExecutable { path: path.to_owned() });
+            }
+            bytes
         };
         let directory = path.parent().unwrap_or(Path::new(""));
         self.take(name, bytes, whole, directory, from);

@@ -195,7 +195,7 @@ fn syntax_problem(source: &Source<'_>, error: &serde_yaml::Error) -> Problem {
         let (before, meant) = window.text.split_at_checked(window.meant.start)?;
         let template = [": {{", "- {{", "[{{"].iter().any(|begin| before.contains(begin));
         // `{ address: 10.0.0.[1:3] }`: what is right in a block is not between braces.
-        let bracket = meant.starts_with(['[', '{']);
+        let bracket = meant.starts_with(['[', '{']) && !before.ends_with([' ', '[', '{', ',']);
         let help = if template {
             TEMPLATE_NEEDS_QUOTES
         } else if bracket {

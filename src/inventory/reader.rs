@@ -165,7 +165,9 @@ impl<'r, 'a> Reader<'r, 'a> {
             Kind::Null => return Vec::new(),
             _ => {
                 let message = format!("{what} must hold `key: value` lines");
-                self.problems.push(Problem::error(place, message));
+                let list = matches!(node.kind, Kind::List(_));
+                let help = list.then(|| "write `name:` lines instead of `- name` items".to_owned());
+                self.problems.push(Problem::error(place, message).maybe_help(help));
                 return Vec::new();
             }
         };
@@ -309,6 +311,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             _ => {}
         }
         let help = match spelling.to_ascii_lowercase().as_str() {
+            "\"true\"" | "'true'" | "\"false\"" | "'false'" => Some("write it without quotes".to_owned()),
             "yes" | "on" | "y" => Some("write `true`".to_owned()),
             "no" | "off" | "n" => Some("write `false`".to_owned()),
             _ => None,
@@ -335,18 +338,29 @@ impl<'r, 'a> Reader<'r, 'a> {
                     limits.1,
                     but_is(&spelling)
                 );
-                self.out_of_range(field, message);
+                self.no_number(field, message, plain);
                 None
             }
         }
     }
 
-    /// A number that is none of those that are taken; what is no number at all is another mistake.
-    fn out_of_range(&mut self, field: Field<'_, 'a>, message: String) {
-        self.complain(field, message, None);
-        if self.is_number(field.value)
-            && let Some(problem) = self.problems.last_mut()
-        {
+    /// No number that is taken: one out of its range, or something that is only like a number.
+    fn no_number(&mut self, field: Field<'_, 'a>, message: String, is_number: bool) {
+        let numeric = |text: &str| {
+            text.trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit())
+        };
+        let help = match &field.value.kind {
+            _ if is_number => None,
+            Kind::Text(text) if self.spelling(field.value).starts_with(['"', '\'']) && !self.filled => {
+                text.parse::<f64>().is_ok().then_some("write it without quotes")
+            }
+            Kind::Text(_) | Kind::Number if numeric(&self.plain_spelling(field.value)) => {
+                Some("write plain decimal digits")
+            }
+            _ => None,
+        };
+        self.complain(field, message, help.map(str::to_owned));
+        if is_number && let Some(problem) = self.problems.last_mut() {
             problem.rule = Some("value-out-of-range");
         }
     }
@@ -363,7 +377,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                     "{field} must be a number of seconds from 0.000001 to 1000000{}",
                     but_is(&spelling)
                 );
-                self.out_of_range(field, message);
+                self.no_number(field, message, value.is_some());
                 None
             }
         }
@@ -385,7 +399,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                     "{field} must be a number of seconds from {least} to {most}{}",
                     but_is(&spelling)
                 );
-                self.out_of_range(field, message);
+                self.no_number(field, message, value.is_some());
                 None
             }
         }

@@ -184,8 +184,8 @@ groups:
             "9:13: unknown key `maxdistnce` in `time` | did you mean `maxdistance`?",
             "9:39: `time.ipv4_only` must be `true` or `false`, not `1`",
             "9:54: `time.minsources` must be a whole number from 1 to 1000, not `0`",
-            "9:63: `time.port` must be a whole number from 1 to 65535, not `010`",
-            "9:77: `time.cmdport` must be a whole number from 0 to 65535, not `0x10`",
+            "9:63: `time.port` must be a whole number from 1 to 65535, not `010` | write plain decimal digits",
+            "9:77: `time.cmdport` must be a whole number from 0 to 65535, not `0x10` | write plain decimal digits",
             "9:90: `time.bound` must be a number of seconds from 0.000001 to 1000000, not `.inf`",
             "10:36: 19 addresses for 20 hosts | give both ranges the same length, as in `web[01:20]` and `10.20.1.[1:20]`",
             "10:55: `a b` cannot be the name of a host | letters, digits, `.`, `-` and `_`; ranges are written `web[01:20]`",
@@ -279,7 +279,7 @@ fn what_is_missing_or_there_twice() {
         wrong("- a\n"),
         [
             "1:1: the fleet has no name | write `fleet: NAME` at the top of the file",
-            "1:1: the inventory must hold `key: value` lines",
+            "1:1: the inventory must hold `key: value` lines | write `name:` lines instead of `- name` items",
         ]
     );
 }

@@ -250,6 +250,15 @@ fn an_inventory_comes_from_files_directories_programs_and_standard_input() {
     let output = timefleet(directory.path(), &["list", "fleet.d", "cloud"], b"");
     assert_eq!(text(&output.stderr), "error: cloud ended with exit code 1: login refused\n");
     assert_eq!(output.status.code(), Some(2));
+
+    std::fs::set_permissions(directory.path().join("cloud"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let output = timefleet(directory.path(), &["list", "fleet.d", "cloud"], b"");
+    let wanted = "error: cloud is a script that may not be executed: chmod +x cloud\n";
+    assert_eq!(text(&output.stderr), wanted);
+    write("device.yaml", "fleet: x\ninclude: /dev/zero\n");
+    let output = timefleet(directory.path(), &["validate", "device.yaml"], b"");
+    let told = text(&output.stderr);
+    assert!(told.starts_with("device.yaml:2:10: error: /dev/zero is no regular file\n"), "{told}");
 }
 
 #[test]

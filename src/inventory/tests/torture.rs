@@ -61,6 +61,21 @@ fn whatever_is_wrong_with_a_text_is_told_with_its_place() {
 }
 
 #[test]
+fn what_is_only_like_a_number_is_told_what_it_lacks() {
+    let told = |value: &str| {
+        let text = format!("fleet: x\ndefaults: {{ time: {{ cmdport: {value} }} }}\n");
+        let told = wrong(&text).remove(0);
+        told.split_once(" | ").map_or(String::new(), |(_, help)| help.to_owned())
+    };
+    for value in ["010", "1_000", "0x1F", "5.0", "+5", "1e2"] {
+        assert_eq!(told(value), "write plain decimal digits", "{value}");
+    }
+    assert_eq!(told("\"123\""), "write it without quotes");
+    assert_eq!(told("many"), "");
+    assert_eq!(told("70000"), "");
+}
+
+#[test]
 fn nesting_without_end_ends() {
     for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
         for depth in [200, 5_000] {

@@ -112,9 +112,7 @@ fn a_template_that_says_something_else_than_the_inventory_is_an_error() {
 #[test]
 fn a_template_brings_no_sources_and_lets_nobody_in() {
     let told = |time: &str, line: &str| {
-        let all = format!(
-            "{{% for line in upstreams %}}\n{{{{ line }}}}\n{{% endfor %}}\n{{% for net in allow %}}\nallow {{{{ net }}}}\n{{% endfor %}}\n"
-        );
+        let all = "{% for line in upstreams %}\n{{ line }}\n{% endfor %}\n{% for net in allow %}\nallow {{ net }}\n{% endfor %}\n";
         let told = error(time, &format!("{REST}{all}{line}\n"));
         told.strip_prefix("own.j2: a: ").unwrap().to_owned()
     };
