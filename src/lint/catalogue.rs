@@ -82,10 +82,25 @@ rules! {
         cure "name a group of servers, or give that host `role: server`"
         example "groups:\n  clients: { role: client, time: { upstreams: [{ group: clients }] }, hosts: { \"c[1:3]\": } }";
     ADDRESS_FAMILY_MISMATCH = "address-family-mismatch" Error Always
-        what "`ipv4_only` or `ipv6_only`, and an upstream's address of the other family"
-        why "A daemon that was told to use one address family cannot reach an address of the other."
+        what "`ipv4_only` or `ipv6_only` on a host or on its server, and an address of the other family"
+        why "A daemon that was told to use one address family neither reaches an address of the other nor answers at one."
         cure "take `ipv4_only` or `ipv6_only` away, or name an address of the other family"
         example "time: { ipv4_only: true, upstreams: [{ server: \"2001:db8::1\" }] }";
+    WRONG_PORT = "wrong-port" Error Always
+        what "a server of the inventory that is asked on a port on which it does not serve"
+        why "A server that is named by its address or name is asked on port 123 unless `port` says otherwise; where no daemon listens nobody answers."
+        cure "write the server's port, or name its group: every server of it is asked on its own port"
+        example "groups:\n  servers: { role: server, time: { port: 11123, allow: [10.0.0.0/8], upstreams: [{ pool: pool.example }] }, hosts: { s: { address: 10.0.0.1 } } }\n  clients: { role: client, time: { upstreams: [{ server: 10.0.0.1 }] }, hosts: { c: } }";
+    SOURCE_IS_NO_SERVER = "source-is-no-server" Error Always
+        what "loopback, `0.0.0.0`, multicast or broadcast as an upstream"
+        why "At such an address answers nobody, or the host itself, and nobody learns the time from himself."
+        cure "name the address of a server"
+        example "time: { upstreams: [{ server: 127.0.0.1 }] }";
+    KEY_UNKNOWN_TO_SERVER = "key-unknown-to-server" Error Always
+        what "an upstream with a key, and a server of the inventory without a file of keys"
+        why "A server does not answer requests that are signed with a key it does not have."
+        cure "set `time.keyfile` of the server to a file there that holds the key, or take `key` away"
+        example "groups:\n  servers: { role: server, time: { allow: [10.0.0.0/8], upstreams: [{ pool: pool.example }] }, hosts: { s: } }\n  clients: { role: client, time: { keyfile: /etc/chrony.keys, upstreams: [{ group: servers, key: 7 }] }, hosts: { c: } }";
     LOCAL_ON_CLIENT = "local-on-client" Error Always
         what "`local` on a client"
         why "A client with `local` believes its own clock when its servers are gone, and says it is synchronised."
@@ -138,12 +153,12 @@ rules! {
         cure "set `makestep: { threshold: 1, limit: 3 }`: step at the start, slew afterwards"
         example "time: { makestep: { threshold: 1, limit: -1 } }";
     UNUSED_SERVER = "unused-server" Warning Always
-        what "a server that no host of the inventory follows"
+        what "a server that no host of the inventory follows, or only servers that it follows itself"
         why "Either its clients forgot it, or it costs care for nothing."
         cure "name its group as an upstream of the clients, or take it away"
         example "groups:\n  servers: { role: server, time: { upstreams: [{ pool: pool.example }], allow: [10.0.0.0/8] }, hosts: { s: } }\n  clients: { role: client, time: { upstreams: [{ pool: pool.example }] }, hosts: { c: } }";
     PUBLIC_POOL_IN_ISOLATED_SITE = "public-pool-in-isolated-site" Warning Always
-        what "public servers beside a server that has only its own clock"
+        what "a host that follows public servers beside a server that has only its own clock"
         why "Where the Internet cannot be reached the names never resolve; where it can, true time and the isolated server's clock disagree."
         cure "take the public servers away, or let the site's servers follow them"
         example "groups:\n  servers: { role: server, time: { local: true, allow: [10.0.0.0/8] }, hosts: { s: } }\n  clients: { role: client, time: { upstreams: [{ group: servers }, { pool: pool.ntp.org }] }, hosts: { c: } }";
@@ -193,6 +208,11 @@ rules! {
         why "Nobody learns the time from himself: such a source is never selected, and looks like one that is missing."
         cure "name a group instead: a host of the group leaves itself out"
         example "groups:\n  g: { role: server, time: { upstreams: [{ server: 10.0.0.1 }] }, hosts: { a: { address: 10.0.0.1 } } }";
+    NO_COMMON_FAMILY = "no-common-family" Warning Always
+        what "a host with an IPv4 address whose servers in the inventory have IPv6 addresses only, or the reverse"
+        why "Where a host has no address of its servers' family nothing reaches them: `chronyc activity` counts sources with unknown address, or they stay at reach 0."
+        cure "give it servers with an address of its own family; where it uses both, allow the rule and say so"
+        example "groups:\n  servers: { role: server, time: { allow: [\"fd00::/8\"], upstreams: [{ pool: pool.example }] }, hosts: { \"s[1:3]\": { address: \"fd00::[1:3]\" } } }\n  clients: { role: client, time: { upstreams: [{ group: servers }] }, hosts: { c: { address: 10.0.0.9 } } }";
     UNNEEDED_ALLOWANCE = "unneeded-allowance" Warning Strict
         what "an allowed rule that finds nothing"
         why "An exception that is not needed any more hides the next mistake."

@@ -3,7 +3,7 @@
 use super::catalogue::{BOOT_CLOCK_SERVED, LOCAL_STRATUM_TOO_LOW, UNUSED_SERVER};
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
-use super::site::Site;
+use super::site::{Site, Used};
 use super::strata::Strata;
 use crate::inventory::Host;
 use crate::inventory::host::Role;
@@ -25,10 +25,13 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
         }
         let closed =
             host.time.allow.is_empty() && site.extra.get(&index).is_none_or(|extra| extra.access.is_empty());
-        if site.used.get(index) == Some(&false) && (clients || closed) {
-            let after = match closed {
-                true => " is followed by no host of the inventory, and answers nobody",
-                false => " is followed by no host of the inventory",
+        let used = site.used.get(index).copied().unwrap_or_default();
+        if used != Used::Yes && (clients || closed) {
+            let after = match (used, closed) {
+                (Used::No, true) => " is followed by no host of the inventory, and answers nobody",
+                (Used::No, false) => " is followed by no host of the inventory",
+                (_, true) => " is followed only by servers that it follows itself, and answers nobody",
+                (_, false) => " is followed only by servers that it follows itself",
             };
             let place = host.place.clone();
             let finding = Finding::new(&UNUSED_SERVER, place, "server ", after, UNUSED_SERVER.cure);

@@ -2,7 +2,6 @@
 //! time from outside reaches. Every table is made once, in time that grows with the inventory.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use timefleet_agent::time::Seconds;
 
@@ -48,8 +47,20 @@ pub(super) struct Site<'i> {
     pub(super) reached: Vec<bool>,
     /// By group: what its members are.
     pub(super) made_of: Vec<MadeOf>,
-    /// By host: those who follow it or a group of it, and are no part of that group, are there.
-    pub(super) used: Vec<bool>,
+    /// By host.
+    pub(super) used: Vec<Used>,
+}
+
+/// Who follows a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Used {
+    /// No host of the inventory.
+    #[default]
+    No,
+    /// Only those of its own group, all of whom it follows as well.
+    ByPeers,
+    /// Somebody else.
+    Yes,
 }
 
 /// What the members of a group are.
@@ -61,10 +72,6 @@ pub(super) struct MadeOf {
     pub(super) orphans: HashMap<u8, usize>,
     /// Members that time from outside reaches.
     pub(super) reached: usize,
-    /// Members with an address of that family, the first two; and how many.
-    pub(super) four: Some2,
-    /// The same for IPv6.
-    pub(super) six: Some2,
     /// Members that serve nobody.
     pub(super) silent: Some2,
     /// The member whose `local` begins at the largest distance.
@@ -222,11 +229,6 @@ impl<'i> Site<'i> {
         let mut latest = Seconds(0.0);
         for &member in members {
             let Some(host) = self.host(member) else { continue };
-            match host.address.parse::<IpAddr>() {
-                Ok(IpAddr::V4(_)) => made_of.four.push(member),
-                Ok(IpAddr::V6(_)) => made_of.six.push(member),
-                Err(_) => {}
-            }
             if *host.time.port == 0 {
                 made_of.silent.push(member);
             }
@@ -246,17 +248,20 @@ impl<'i> Site<'i> {
         made_of
     }
 
-    /// Whom somebody follows who is not one of the same group.
-    fn followed(&self) -> Vec<bool> {
-        let mut used = vec![false; self.inventory.hosts.len()];
+    /// Who is followed, and by whom.
+    fn followed(&self) -> Vec<Used> {
+        let mut used = vec![Used::No; self.inventory.hosts.len()];
         let mut named = vec![false; self.inventory.groups.len()];
+        // By group: servers of it that follow it.
+        let mut peers = vec![0_usize; self.inventory.groups.len()];
         for (index, host) in self.hosts() {
             for (_, leads) in self.upstreams(host) {
                 match leads {
-                    Leads::Host(server) if server != index => set(&mut used, server),
+                    Leads::Host(server) if server != index => raise(&mut used, server, Used::Yes),
                     Leads::Group(group) if !self.is_member(group, index) || *host.role == Role::Client => {
                         set(&mut named, group);
                     }
+                    Leads::Group(group) => peers.iter_mut().skip(group).take(1).for_each(|count| *count += 1),
                     _ => {}
                 }
             }
@@ -264,13 +269,34 @@ impl<'i> Site<'i> {
         let extra = self.extra.values().flat_map(|extra| &extra.sources);
         for source in extra {
             if let Some(server) = self.by_address.get(source.name.as_str()).copied().flatten() {
-                set(&mut used, server);
+                raise(&mut used, server, Used::Yes);
             }
         }
-        for (group, _) in named.iter().enumerate().filter(|(_, named)| **named) {
-            self.members(group).iter().for_each(|&member| set(&mut used, member));
+        for (group, (named, peers)) in named.into_iter().zip(peers).enumerate() {
+            for &member in self.members(group) {
+                let is_peer = || {
+                    self.host(member).is_some_and(|host| {
+                        self.upstreams(host).any(|(_, leads)| leads == Leads::Group(group))
+                    })
+                };
+                let by = match peers {
+                    _ if named => Used::Yes,
+                    0 => break,
+                    // An inner group that follows the outer one follows all that do not.
+                    _ if !is_peer() => Used::Yes,
+                    1 => Used::No,
+                    _ => Used::ByPeers,
+                };
+                raise(&mut used, member, by);
+            }
         }
         used
+    }
+}
+
+fn raise(used: &mut [Used], index: usize, by: Used) {
+    if let Some(known) = used.get_mut(index) {
+        *known = (*known).max(by);
     }
 }
 

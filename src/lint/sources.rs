@@ -1,12 +1,10 @@
 //! Rules about one host and what it follows.
 
-use std::net::IpAddr;
-
 use timefleet_agent::time::Seconds;
 
 use super::catalogue::{
-    ADDRESS_FAMILY_MISMATCH, FOLLOWS_ITSELF, ISOLATED_WITHOUT_LOCAL, LOCAL_ON_CLIENT, NO_PATH_TO_TIME,
-    STEP_ANYTIME, UPSTREAM_NOT_SERVING, WINDOWS_WITHOUT_MAXDISTANCE,
+    FOLLOWS_ITSELF, ISOLATED_WITHOUT_LOCAL, LOCAL_ON_CLIENT, NO_PATH_TO_TIME, STEP_ANYTIME,
+    UPSTREAM_NOT_SERVING, WINDOWS_WITHOUT_MAXDISTANCE,
 };
 use super::gathered::{Finding, Gathered};
 use super::site::{Leads, Site, Some2, at};
@@ -31,7 +29,6 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                 let place = at(upstream, host);
                 findings.add(host, Finding::new(&WINDOWS_WITHOUT_MAXDISTANCE, place, "host ", after, help));
             }
-            family(site, index, host, (upstream, leads), findings);
             serving(site, index, host, (upstream, leads), &mut silent, findings);
         }
     }
@@ -108,48 +105,6 @@ fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &
     // Hosts that have nothing from the same line have one mistake in common.
     let together = host.time.upstreams.first().map(|upstream| at(upstream, host));
     findings.add(host, finding.together(together.unwrap_or_else(|| place_or_host(&host.role, host))));
-}
-
-/// Addresses of the family that a host does not use.
-fn family<'i>(
-    site: &Site<'i>,
-    index: usize,
-    host: &'i Host,
-    (upstream, leads): (&'i Sourced<Upstream>, Leads<'i>),
-    findings: &mut Gathered<'i>,
-) {
-    let (uses, four) = match (*host.time.ipv4_only, *host.time.ipv6_only) {
-        (true, _) => ("IPv4", true),
-        (false, true) => ("IPv6", false),
-        (false, false) => return,
-    };
-    let is_other = |address: &str| {
-        let address = address.split('%').next().unwrap_or_default().parse::<IpAddr>();
-        address.is_ok_and(|address| address.is_ipv4() != four)
-    };
-    let unreachable = match leads {
-        Leads::Outside(name, _) => is_other(name).then(|| name.to_owned()),
-        Leads::Host(server) => {
-            let server = site.host(server).filter(|server| is_other(&server.address));
-            server.map(|server| format!("`{}` at {}", server.name, server.address.value))
-        }
-        Leads::Group(group) => {
-            let made_of = site.made_of.get(group);
-            made_of.and_then(|made_of| {
-                let wrong = if four { &made_of.six } else { &made_of.four };
-                let server = site.host(wrong.first_but(index)?)?;
-                let more =
-                    wrong.count() - usize::from(site.is_member(group, index) && is_other(&host.address));
-                Some(format!("`{}` at {}{}", server.name, server.address.value, others(more)))
-            })
-        }
-    };
-    if let Some(whom) = unreachable {
-        let after = format!(" uses {uses} only and cannot reach {whom}");
-        let help = ADDRESS_FAMILY_MISMATCH.cure;
-        let place = at(upstream, host);
-        findings.add(host, Finding::new(&ADDRESS_FAMILY_MISMATCH, place, "host ", after, help));
-    }
 }
 
 /// Servers that serve, and that are somebody else. A group with clients in it is told once, whoever names it.
