@@ -62,6 +62,26 @@ impl<'i> Access<'i> {
         self.by_network.values().any(|(allowed, _)| *allowed)
     }
 
+    /// The most specific line that speaks of all of a network.
+    fn line(&self, network: IpNet) -> Option<IpNet> {
+        let wide = self.lengths.iter().rev().filter(|&&length| length <= network.prefix_len());
+        let wider = wide.filter_map(|&length| Some(IpNet::new(network.addr(), length).ok()?.trunc()));
+        wider.into_iter().find(|network| self.by_network.contains_key(network))
+    }
+
+    /// Lines that let (a large part of) the Internet in: wide ones that are not, block by block, denied by narrower ones.
+    fn open_lines(&self) -> Vec<IpNet> {
+        let open = |network: IpNet| {
+            let mut blocks = network.subnets(private_length(&network)).into_iter().flatten();
+            blocks.any(|block| self.line(block) == Some(network))
+        };
+        let allowed = self.by_network.iter().filter(|(_, (allowed, _))| *allowed);
+        allowed
+            .map(|(network, _)| *network)
+            .filter(|network| is_internet(network) && open(*network))
+            .collect()
+    }
+
     /// The most specific line that speaks of an address; where no line does, nobody is allowed.
     pub(crate) fn verdict(&self, address: IpAddr) -> (bool, Option<&'i Place>) {
         let networks =
@@ -77,12 +97,17 @@ fn networks(subnet: Subnet) -> Vec<IpNet> {
     }
 }
 
-/// Whether a network is (a large part of) the Internet. Private networks begin at eight bits (IPv4) and seven (IPv6).
-fn is_internet(network: &IpNet) -> bool {
+/// The length of the widest private network: `10.0.0.0/8`, `fc00::/7`.
+fn private_length(network: &IpNet) -> u8 {
     match network {
-        IpNet::V4(network) => network.prefix_len() < 8,
-        IpNet::V6(network) => network.prefix_len() < 7,
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 7,
     }
+}
+
+/// Whether a network is (a large part of) the Internet.
+fn is_internet(network: &IpNet) -> bool {
+    network.prefix_len() < private_length(network)
 }
 
 /// The same of a line of chrony.conf.
@@ -102,6 +127,8 @@ struct Classes<'i> {
     of_host: HashMap<usize, usize>,
     /// By group: what it takes to ask all of its servers.
     of_group: HashMap<usize, Rc<[Asked]>>,
+    /// By class: lines that let (a large part of) the Internet in.
+    open: HashMap<usize, Rc<[IpNet]>>,
 }
 
 /// Allowed, denied, and the host itself where extra lines say more.
@@ -132,6 +159,16 @@ impl<'i> Classes<'i> {
         }
         self.of_host.insert(index, class);
         class
+    }
+
+    /// Which lines of a server let (a large part of) the Internet in.
+    fn open_lines(&mut self, site: &Site<'i>, index: usize, host: &'i Host) -> Rc<[IpNet]> {
+        let class = self.of_host(site, index, host);
+        let lines = self
+            .open
+            .entry(class)
+            .or_insert_with(|| self.classes.get(class).map(Access::open_lines).unwrap_or_default().into());
+        Rc::clone(lines)
     }
 
     /// Of servers that are alike those stand for all that somebody asked about.
@@ -169,7 +206,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let mut classes = Classes::default();
     for (index, host) in site.hosts() {
         if *host.role == Role::Server {
-            open(site, index, host, findings);
+            open(site, index, host, &mut classes, findings);
         }
         // `None`: a name, which can be anywhere. Only a server that allows nobody is sure not to answer it.
         let address = host.address.parse::<IpAddr>().ok();
@@ -191,7 +228,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                 let Some(named) = site.host(server) else { continue };
                 let own = classes.own.entry(server).or_insert_with(|| Access::of(site, server, named));
                 let reason = address.and_then(|address| own.verdict(address).1);
-                let finding = refused(host, named, reason);
+                let finding = refused(host, named, site.extra.get(&server), reason);
                 findings.add_beside(host, named, finding.together(at(upstream, host)));
             }
         }
@@ -199,15 +236,21 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
 }
 
 /// A server that turns a client away.
-fn refused(client: &Host, server: &Host, reason: Option<&Place>) -> Finding {
-    let (second, label) = match reason {
-        Some(deny) => (deny, "denied here"),
-        None => match server.time.allow.first().and_then(|allow| allow.place.as_ref()) {
-            Some(allow) => (allow, "not among these"),
-            None => (&server.place, "this server allows nobody"),
-        },
+fn refused(client: &Host, server: &Host, extra: Option<&ExtraLines<'_>>, denied: Option<&Place>) -> Finding {
+    let by_key = || server.time.allow.first().and_then(|allow| allow.place.as_ref());
+    let by_line = || {
+        let mut lines = extra.map(|extra| &*extra.access).unwrap_or_default().iter();
+        lines.find(|(rule, _)| rule.allow).and_then(|(_, place)| *place)
     };
-    let help = format!("add its network to `time.allow` of `{}`", server.name);
+    let (second, label) = match (denied, by_key().or_else(by_line)) {
+        (Some(deny), _) => (deny, "denied here"),
+        (None, Some(allow)) => (allow, "not among these"),
+        (None, None) => (&server.place, "this server allows nobody"),
+    };
+    let help = match denied {
+        Some(_) => format!("take that `deny` of `{}` away, or narrow it", server.name),
+        None => format!("add its network to `time.allow` of `{}`", server.name),
+    };
     let place = place_or_host(&client.address, client);
     let before = match client.address.parse::<IpAddr>() {
         Ok(_) => format!("server `{}` will not answer ", server.name),
@@ -222,25 +265,45 @@ fn refused(client: &Host, server: &Host, reason: Option<&Place>) -> Finding {
     )
 }
 
-fn open<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
+fn open<'i>(
+    site: &Site<'i>,
+    index: usize,
+    host: &'i Host,
+    classes: &mut Classes<'i>,
+    findings: &mut Gathered<'i>,
+) {
     let useless = |network: &IpNet| match network {
         IpNet::V4(_) => *host.time.ipv6_only,
         IpNet::V6(_) => *host.time.ipv4_only,
     };
-    let mut add = |network: &IpNet, place: Option<&Place>| {
-        if is_internet(network) && !useless(network) {
-            let place = place.unwrap_or(&host.place).clone();
-            let family = if matches!(network, IpNet::V4(_)) { "IPv4" } else { "IPv6" };
-            let after = format!(" answers everybody on the {family} Internet");
-            findings.add(host, Finding::new(&OPEN_SERVER, place, "server ", after, OPEN_SERVER.cure));
+    let by_line = site.extra.get(&index).map(|extra| &*extra.access).unwrap_or_default().iter();
+    let by_line = by_line.filter(|(rule, _)| rule.allow);
+    let by_line =
+        by_line.flat_map(|(rule, place)| networks(rule.subnet).into_iter().map(|net| (net, *place)));
+    let by_key = host.time.allow.iter().map(|network| (network.value, network.place.as_ref()));
+    for (network, place) in by_key.chain(by_line) {
+        if !is_internet(&network)
+            || useless(&network)
+            || !classes.open_lines(site, index, host).contains(&network)
+            || is_for_itself(host, &network)
+        {
+            continue;
         }
-    };
-    for network in &host.time.allow {
-        add(&network.value, network.place.as_ref());
+        let place = place.unwrap_or(&host.place).clone();
+        let family = if matches!(network, IpNet::V4(_)) { "IPv4" } else { "IPv6" };
+        let after = format!(" answers everybody on the {family} Internet");
+        findings.add(host, Finding::new(&OPEN_SERVER, place, "server ", after, OPEN_SERVER.cure));
     }
-    for (rule, place) in site.extra.get(&index).map(|extra| &*extra.access).unwrap_or_default() {
-        if rule.allow {
-            networks(rule.subnet).iter().for_each(|network| add(network, *place));
-        }
-    }
+}
+
+/// Whether `bindaddress` lets a host hear only itself in the family of a network.
+fn is_for_itself(host: &Host, network: &IpNet) -> bool {
+    let bound = host.time.extra.iter().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let is_bind = words.next()?.eq_ignore_ascii_case("bindaddress");
+        words.next().filter(|_| is_bind)?.parse::<IpAddr>().ok()
+    });
+    let mut of_family =
+        bound.filter(|address| address.is_ipv4() == matches!(network, IpNet::V4(_))).peekable();
+    of_family.peek().is_some() && of_family.all(|address| address.is_loopback())
 }

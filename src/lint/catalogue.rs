@@ -1,12 +1,13 @@
 //! The rules by name: what each finds, why, and what to do about it. `docs/rules.md` says the same.
 
-use super::rule::{Parameter, Rule, Scope, Stricter};
+use super::rule::{Numbers, Parameter, Rule, Scope, Stricter};
 use crate::inventory::Severity;
 
 macro_rules! rules {
     ($($rule:ident = $name:literal $severity:ident $scope:ident
         what $what:literal why $reason:literal cure $cure:literal example $example:literal
-        $(number $parameter:literal $default:literal $stricter:ident $limits:literal)*;)*) => {
+        $(number $parameter:literal $default:literal $stricter:ident $numbers:ident $least:literal $most:literal
+            $limits:literal)*;)*) => {
         $(pub(super) static $rule: Rule = Rule {
             name: $name,
             severity: Severity::$severity,
@@ -17,6 +18,7 @@ macro_rules! rules {
             example: $example,
             parameters: &[$(Parameter {
                 name: $parameter, default: $default, what: $limits, stricter: Stricter::$stricter,
+                numbers: Numbers::$numbers, limits: ($least, $most),
             }),*],
         };)*
 
@@ -116,7 +118,7 @@ rules! {
         why "A clock that nobody set must not look as good as one that follows real time: clients prefer the lower stratum."
         cure "set `local: { stratum: 10 }`: far from the strata of real time, with room for tiers below"
         example "time: { local: { stratum: 1 } }"
-        number "least" 5.0 Larger "lowest stratum that `local` may serve";
+        number "least" 5.0 Larger Whole 1.0 15.0 "lowest stratum that `local` may serve";
     MINSOURCES_ABOVE_SOURCES = "minsources-above-sources" Error Always
         what "`minsources` above the number of sources that the host can have"
         why "The clock is not touched before `minsources` sources can be selected, and there will never be so many."
@@ -192,7 +194,7 @@ rules! {
         why "The pool is run by volunteers for small users; a fleet's requests belong to servers of its own, and one address behind NAT is soon refused."
         cure "let a few servers of the fleet follow the pool, and the rest follow them"
         example "groups:\n  clients: { role: client, time: { upstreams: [{ pool: pool.ntp.org }] }, hosts: { \"c[1:500]\": } }"
-        number "hosts" 100.0 Smaller "hosts that may ask the pool themselves";
+        number "hosts" 100.0 Smaller Whole 0.0 1000000.0 "hosts that may ask the pool themselves";
     OPEN_COMMAND_PORT = "open-command-port" Warning Always
         what "the monitoring port open to everybody"
         why "`cmdallow` for everyone on an address that others reach tells strangers your sources and clients, and amplifies floods."
@@ -213,7 +215,7 @@ rules! {
         why "Where a host has no address of its servers' family nothing reaches them: `chronyc activity` counts sources with unknown address, or they stay at reach 0."
         cure "give it servers with an address of its own family; where it uses both, allow the rule and say so"
         example "groups:\n  servers: { role: server, time: { allow: [\"fd00::/8\"], upstreams: [{ pool: pool.example }] }, hosts: { \"s[1:3]\": { address: \"fd00::[1:3]\" } } }\n  clients: { role: client, time: { upstreams: [{ group: servers }] }, hosts: { c: { address: 10.0.0.9 } } }";
-    UNNEEDED_ALLOWANCE = "unneeded-allowance" Warning Strict
+    UNNEEDED_ALLOWANCE = "unneeded-allowance" Warning Allowances
         what "an allowed rule that finds nothing"
         why "An exception that is not needed any more hides the next mistake."
         cure "take the allowance away"
@@ -228,14 +230,14 @@ rules! {
         why "One lying or silent server must not decide."
         cure "name more upstreams"
         example "time: { upstreams: [{ server: a.example }] }"
-        number "servers" 3.0 Larger "servers that are enough without a pool"
-        number "pools" 1.0 Larger "pools that are enough without servers (0: pools do not count)";
+        number "servers" 3.0 Larger Whole 0.0 64.0 "servers that are enough without a pool"
+        number "pools" 1.0 Larger Whole 0.0 64.0 "pools that are enough without servers (0: pools do not count)";
     POLL_TOO_SLOW = "poll-too-slow" Error Asked
         what "a `maxpoll` above what is asked for"
         why "A clock that is compared too seldom is wrong for too long."
         cure "lower `maxpoll`"
         example "time: { upstreams: [{ server: ntp.example, maxpoll: 17 }] }"
-        number "largest" 16.0 Smaller "largest `maxpoll`, log2 seconds";
+        number "largest" 16.0 Smaller Whole 0.0 24.0 "largest `maxpoll`, log2 seconds";
     MAXPOLL_NOT_WRITTEN = "maxpoll-not-written" Error Asked
         what "an upstream without `maxpoll`"
         why "Some checks search the text of the configuration: there a default does not count."
@@ -256,7 +258,7 @@ rules! {
         why "`timefleet audit` calls a clock good as long as its error bound is below `time.bound`: a wider one proves nothing."
         cure "lower `time.bound`"
         example "time: { bound: 5 }"
-        number "largest" 1.0 Smaller "largest `time.bound`, seconds";
+        number "largest" 1.0 Smaller Any 0.0 1000000.0 "largest `time.bound`, seconds";
     DAEMON_AS_ROOT = "daemon-as-root" Error Asked
         what "a time daemon that runs as root"
         why "Whoever finds a hole in it has the whole machine."

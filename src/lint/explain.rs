@@ -8,14 +8,13 @@ use super::rule::{Parameter, Rule, Scope};
 
 fn scope(rule: &Rule) -> String {
     let name = rule.name;
-    match rule.scope {
-        Scope::Always => format!("`allow_rules: [{{ rule: {name}, reason: \"…\" }}]` on a host or a group"),
-        Scope::Strict => "no: nothing sensible could be rendered".to_owned(),
-        Scope::Asked => {
-            format!(
-                "`allow_rules: [{{ rule: {name}, reason: \"…\" }}]`; off unless a profile or `--deny {name}` asks"
-            )
+    let allowance = format!("`allow_rules: [{{ rule: {name}, reason: \"…\" }}]`");
+    match rule.scope.never_allowed() {
+        Some(why) => format!("no: {why}"),
+        None if rule.scope == Scope::Asked => {
+            format!("{allowance}; off unless a profile or `--deny {name}` asks")
         }
+        None => format!("{allowance} on a host or a group"),
     }
 }
 

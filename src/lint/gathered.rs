@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::catalogue::UNNEEDED_ALLOWANCE;
 use super::policy::Policy;
-use super::rule::{Rule, Scope};
+use super::rule::Rule;
 use super::{Allowed, others};
 use crate::inventory::host::AllowedRule;
 use crate::inventory::{Host, Inventory, Place, Problem, Sourced, did_you_mean};
@@ -66,9 +66,36 @@ impl Finding {
 /// What findings have in common that are told once: rule, place, second place, words, allowance.
 type Key = (&'static str, Place, Option<Place>, Cow<'static, str>, Cow<'static, str>, Option<Place>);
 
+/// Who allows a finding: the first of them, and the reasons of all.
+struct Allowance<'i> {
+    first: &'i Sourced<AllowedRule>,
+    reasons: Vec<&'i str>,
+}
+
+impl<'i> Allowance<'i> {
+    fn of(first: &'i Sourced<AllowedRule>) -> Self {
+        Self { first, reasons: vec![&first.reason] }
+    }
+
+    fn add(&mut self, reason: &'i str) {
+        if !self.reasons.contains(&reason) && self.reasons.len() <= MOST_REASONS {
+            self.reasons.push(reason);
+        }
+    }
+
+    fn reason(&self) -> String {
+        let shown: Vec<&str> = self.reasons.iter().take(MOST_REASONS).copied().collect();
+        let more = if self.reasons.len() > MOST_REASONS { "; and more" } else { "" };
+        shown.join("; ") + more
+    }
+}
+
+/// A ring of many hosts may have as many reasons.
+const MOST_REASONS: usize = 4;
+
 struct Shared<'i> {
     finding: Finding,
-    allowed: Option<&'i Sourced<AllowedRule>>,
+    allowed: Option<Allowance<'i>>,
     first: &'i str,
     count: usize,
 }
@@ -125,7 +152,7 @@ impl<'i> Gathered<'i> {
         // An allowance is needed, whoever asks.
         self.needed.extend(allowed.and_then(|allowed| allowed.place.clone()));
         if self.concerns(host) || self.concerns(other) {
-            self.add_as(&host.name, allowed, finding);
+            self.add_as(&host.name, allowed.map(Allowance::of), finding);
         }
     }
 
@@ -135,11 +162,13 @@ impl<'i> Gathered<'i> {
         if !self.wants(finding.rule) {
             return;
         }
-        let mut allowed: Option<&'i Sourced<AllowedRule>> = None;
+        let mut allowed: Option<Allowance<'i>> = None;
         let all = !hosts.is_empty()
             && hosts.iter().all(|host| {
                 let of_host = allowance(host, finding.rule);
-                allowed = allowed.or(of_host);
+                if let Some(of_host) = of_host {
+                    allowed.get_or_insert_with(|| Allowance::of(of_host)).add(&of_host.reason);
+                }
                 of_host.is_some()
             });
         // Who allows it is right to do so, even where others do not.
@@ -151,8 +180,8 @@ impl<'i> Gathered<'i> {
         self.add_as("", if all { allowed } else { None }, finding);
     }
 
-    fn add_as(&mut self, name: &'i str, allowed: Option<&'i Sourced<AllowedRule>>, finding: Finding) {
-        let at = allowed.and_then(|allowed| allowed.place.clone());
+    fn add_as(&mut self, name: &'i str, allowed: Option<Allowance<'i>>, finding: Finding) {
+        let at = allowed.as_ref().and_then(|allowed| allowed.first.place.clone());
         let key = (
             finding.rule.name,
             finding.together.as_ref().unwrap_or(&finding.place).clone(),
@@ -195,8 +224,8 @@ impl<'i> Gathered<'i> {
                     self.problems.push(problem.help(near));
                     continue;
                 };
-                if rule.scope == Scope::Strict {
-                    let message = format!("`{name}` cannot be allowed: nothing sensible could be rendered");
+                if let Some(why) = rule.scope.never_allowed() {
+                    let message = format!("`{name}` cannot be allowed: {why}");
                     self.problems.push(Problem::error(place.clone(), message).help(rule.cure));
                 } else if self.wants(rule) && !self.needed.contains(place) && asked(place) {
                     let finding = Finding::new(
@@ -238,8 +267,8 @@ impl<'i> Gathered<'i> {
                 None => problems.push(problem),
                 Some(allowance) => allowed.push(Allowed {
                     problem,
-                    reason: allowance.reason.clone(),
-                    place: allowance.place.clone(),
+                    reason: allowance.reason(),
+                    place: allowance.first.place.clone(),
                 }),
             }
         }
@@ -248,7 +277,7 @@ impl<'i> Gathered<'i> {
 }
 
 fn allowance<'i>(host: &'i Host, rule: &Rule) -> Option<&'i Sourced<AllowedRule>> {
-    if rule.scope == Scope::Strict {
+    if rule.scope.never_allowed().is_some() {
         return None;
     }
     host.allow_rules.iter().find(|allowed| allowed.rule == rule.name)

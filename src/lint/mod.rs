@@ -67,9 +67,9 @@ pub(crate) struct Checked {
 pub(crate) struct Allowed {
     /// What would have been told.
     pub(crate) problem: Problem,
-    /// Why it is fine, in the inventory's words.
+    /// Why it is fine, in the inventory's words; several, where several hosts have a part in it.
     pub(crate) reason: String,
-    /// Where that is written.
+    /// Where that is written, the first of them.
     pub(crate) place: Option<Place>,
 }
 

@@ -45,8 +45,9 @@ impl Policy {
                 });
                 tuned.parameters.insert(parameter.name, strictest);
             }
-            if tuning.severity.is_some() {
-                tuned.notes.push(format!("{}: {}", profile.name, tuning.reference));
+            let note = format!("{}: {}", profile.name, tuning.reference);
+            if tuning.severity.is_some() && !tuned.notes.contains(&note) {
+                tuned.notes.push(note);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Compliance profiles: data that selects and tunes rules. Those of `profiles/` are carried along; any other is a file.
 
 use super::catalogue::RULES;
-use super::rule::{self, Parameter, Rule};
-use crate::inventory::profile::{self, WrittenTuning};
-use crate::inventory::{InputFile, Problem, Severity, did_you_mean, suggestion};
+use super::rule::{self, Numbers, Parameter, Rule, Scope};
+use crate::inventory::profile::{self, WrittenNumber, WrittenTuning};
+use crate::inventory::{InputFile, Problem, Severity, Sourced, did_you_mean, problem, suggestion};
 
 /// The profiles that are carried along, by the names that `--profile` takes.
 pub(crate) const CARRIED: [(&str, &str); 5] = [
@@ -51,15 +51,16 @@ pub(crate) fn carried(name: &str) -> Option<InputFile> {
 /// # Errors
 /// All that is wrong with it: unknown keys, rules and numbers, with their places.
 pub(crate) fn read(file: &InputFile) -> Result<Profile, Vec<Problem>> {
-    let written = profile::read(file)?;
-    let mut problems = Vec::new();
+    let (written, mut problems) = profile::read(file).map_err(|problem| vec![*problem])?;
     let rules = written.rules.into_iter().filter_map(|one| tuning(one, &mut problems)).collect();
     if !problems.is_empty() {
+        problem::in_order(&mut problems, std::slice::from_ref(file));
         return Err(problems);
     }
     Ok(Profile { name: written.name, title: written.title, about: written.about, rules })
 }
 
+/// Nothing where something is wrong, which is among the problems then.
 fn tuning(written: WrittenTuning, problems: &mut Vec<Problem>) -> Option<Tuning> {
     let WrittenTuning { rule: name, severity, numbers, reference } = written;
     let Some(rule) = rule::by_name(&name) else {
@@ -71,18 +72,49 @@ fn tuning(written: WrittenTuning, problems: &mut Vec<Problem>) -> Option<Tuning>
         );
         return None;
     };
+    if let Some(severity) = &severity {
+        problems.extend(softened(rule, severity));
+    }
     let mut parameters = Vec::new();
-    for (number, value) in numbers {
-        match rule.parameters.iter().find(|parameter| parameter.name == number.value) {
-            Some(parameter) => parameters.push((parameter, value)),
+    for number in numbers {
+        match rule.parameters.iter().find(|parameter| parameter.name == number.name) {
+            Some(parameter) => match number.value.filter(|&value| parameter.takes(value)) {
+                Some(value) => parameters.push((parameter, value)),
+                None => problems.extend(out_of_range(parameter, number)),
+            },
             None => {
                 let known = ["severity", "reference"].into_iter();
                 let known = known.chain(rule.parameters.iter().map(|parameter| parameter.name));
-                let help = suggestion(&number, known.collect::<Vec<_>>().into_iter());
-                let message = format!("unknown key `{}` in rule `{}`", number.value, rule.name);
-                problems.extend(number.place.map(|at| Problem::error(at, message).maybe_help(help)));
+                let help = suggestion(&number.name, known.collect::<Vec<_>>().into_iter());
+                let message = format!("unknown key `{}` in rule `{}`", number.name, rule.name);
+                problems.push(Problem::error(number.place, message).maybe_help(help));
             }
         }
     }
-    Some(Tuning { rule, severity, parameters, reference })
+    Some(Tuning { rule, severity: severity?.value, parameters, reference: reference? })
+}
+
+/// A rule without which there is nothing to render is an error, whatever anybody says.
+fn softened(rule: &Rule, severity: &Sourced<Option<Severity>>) -> Option<Problem> {
+    let what = match severity.value {
+        _ if rule.scope != Scope::Strict => return None,
+        Some(Severity::Error) => return None,
+        Some(Severity::Warning) => "made a warning",
+        None => "switched off",
+    };
+    let message = format!("rule `{}` cannot be {what}: nothing sensible could be rendered", rule.name);
+    let help = "write `severity: error`, or take the rule out of the profile";
+    Some(Problem::error(severity.place.clone()?, message).help(help))
+}
+
+fn out_of_range(parameter: &Parameter, number: WrittenNumber) -> Option<Problem> {
+    let (least, most) = parameter.limits;
+    let kind = match parameter.numbers {
+        Numbers::Whole => "a whole number",
+        Numbers::Any => "a number",
+    };
+    let Sourced { value: spelling, place } = number.spelling;
+    let message = format!("`{}` must be {kind} from {least} to {most}, not `{spelling}`", parameter.name);
+    let help = format!("{}; {} where a profile says nothing", parameter.what, parameter.default);
+    Some(Problem::error(place?, message).help(help))
 }

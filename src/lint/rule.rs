@@ -30,6 +30,8 @@ pub(crate) enum Scope {
     Always,
     /// Always, and nothing can allow it: there would be nothing to render.
     Strict,
+    /// Always, and nothing can allow it: it is about what is allowed.
+    Allowances,
     /// Only when a profile or `--deny` asks for it; `allow_rules` can allow it.
     Asked,
 }
@@ -45,6 +47,38 @@ pub(crate) struct Parameter {
     pub(crate) what: &'static str,
     /// Which of two profiles' numbers is the stricter one.
     pub(crate) stricter: Stricter,
+    /// Whether halves make sense.
+    pub(crate) numbers: Numbers,
+    /// The smallest and the largest that make sense.
+    pub(crate) limits: (f64, f64),
+}
+
+impl Parameter {
+    /// Whether a profile may say so.
+    pub(crate) fn takes(&self, value: f64) -> bool {
+        let (least, most) = self.limits;
+        (least..=most).contains(&value) && (self.numbers == Numbers::Any || value.fract() == 0.0)
+    }
+}
+
+/// What counts, and what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// Whole ones only.
+    Whole,
+    /// Any.
+    Any,
+}
+
+impl Scope {
+    /// Why nothing can allow such a rule; `None`: `allow_rules` can.
+    pub(crate) fn never_allowed(self) -> Option<&'static str> {
+        match self {
+            Self::Strict => Some("nothing sensible could be rendered"),
+            Self::Allowances => Some("it is about what is allowed"),
+            Self::Always | Self::Asked => None,
+        }
+    }
 }
 
 /// Which of two numbers asks for more.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::inventory::InputFile;
 
+mod profiles;
 mod selection;
 
 fn root() -> PathBuf {

@@ -274,8 +274,8 @@ rules:
         [
             "house.yaml:2:1: error: unknown key `titel` in the profile",
             "house.yaml:4:30: error: `rules.severity` must be `error` or `warning` or `off`, not `warn`",
-            "house.yaml:4:36: error: `largest` must be a number, zero or more",
-            "house.yaml:5:3: error: rule `single-upstream` needs `severity` and `reference`",
+            "house.yaml:4:45: error: `largest` must be a whole number from 0 to 24, not `many`",
+            "house.yaml:5:3: error: rule `single-upstream` needs `reference`",
             "error: 4 errors in house.yaml; nothing was touched",
         ]
     );
