@@ -1,5 +1,6 @@
 //! `wrong-port`, `source-is-no-server`: names and addresses behind which no daemon listens, or none that could be followed.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -15,10 +16,13 @@ type Elsewhere = HashMap<(usize, u16), Some2>;
 
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let mut elsewhere = Elsewhere::new();
+    let on_one_machine = LazyCell::new(|| {
+        site.inventory.hosts.iter().any(|host| Nobody::at(&host.address) == Some(Nobody::Loopback))
+    });
     for (index, host) in site.hosts() {
         for (upstream, leads) in site.upstreams(host) {
             match leads {
-                Leads::Outside(name, _) => nobody(site, host, (upstream, name), findings),
+                Leads::Outside(name, _) => nobody(|| *on_one_machine, host, (upstream, name), findings),
                 _ => wrong_port(site, index, host, (upstream, leads), &mut elsewhere, findings),
             }
         }
@@ -124,7 +128,7 @@ impl Nobody {
 }
 
 fn nobody<'i>(
-    site: &Site<'i>,
+    on_one_machine: impl Fn() -> bool,
     host: &'i Host,
     (upstream, name): (&'i Sourced<Upstream>, &'i str),
     findings: &mut Gathered<'i>,
@@ -132,10 +136,10 @@ fn nobody<'i>(
     let Some(nobody) = Nobody::at(name) else { return };
     if nobody == Nobody::Loopback {
         let port = upstream.port.unwrap_or(NTP_PORT);
-        // Another daemon may be on a port of its own, and on NTP's where this one does not steer the clock. Fleets that
-        // live on one machine have loopback addresses of their own.
+        // Another daemon may be on a port of its own, and on NTP's where this one does not steer the clock. Where hosts
+        // have loopback addresses the whole fleet is on one machine.
         let itself = port == *host.time.port || (port == NTP_PORT && *host.time.control_clock);
-        if !itself || site.is_inside(name) {
+        if !itself || on_one_machine() {
             return;
         }
     }

@@ -102,7 +102,7 @@ fn a_profile_has_a_name_in_one_line_a_title_and_rules() {
     );
     assert_eq!(
         mistakes("profile: house\ntitle: t\nrules: [no-hosts]\n"),
-        ["3:8: `rules` must hold `key: value` lines | "]
+        ["3:8: `rules` must hold `key: value` lines | write `name:` lines instead of `- name` items"]
     );
     assert_eq!(
         mistakes(
