@@ -37,7 +37,7 @@ fleet: plant
 groups:
   servers:
     role: server
-    time: { local: true, allow: [10/8] }
+    time: { local: true, allow: [10/8], keyfile: /etc/keys }
     hosts: { ntp-a: }
   clients:
     role: client
