@@ -63,7 +63,7 @@ impl<'i> Access<'i> {
     }
 
     /// The most specific line that speaks of all of a network.
-    fn line(&self, network: IpNet) -> Option<IpNet> {
+    fn line_of_block(&self, network: IpNet) -> Option<IpNet> {
         let wide = self.lengths.iter().rev().filter(|&&length| length <= network.prefix_len());
         let wider = wide.filter_map(|&length| Some(IpNet::new(network.addr(), length).ok()?.trunc()));
         wider.into_iter().find(|network| self.by_network.contains_key(network))
@@ -73,7 +73,7 @@ impl<'i> Access<'i> {
     fn open_lines(&self) -> Vec<IpNet> {
         let open = |network: IpNet| {
             let mut blocks = network.subnets(private_length(&network)).into_iter().flatten();
-            blocks.any(|block| self.line(block) == Some(network))
+            blocks.any(|block| self.line_of_block(block) == Some(network))
         };
         let allowed = self.by_network.iter().filter(|(_, (allowed, _))| *allowed);
         allowed
