@@ -243,4 +243,4 @@ pub(crate) fn finish(problems: &mut Vec<Problem>, inputs: &Inputs) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

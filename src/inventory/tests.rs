@@ -490,6 +490,9 @@ groups: { s: { role: server, time: { upstreams: [{ group: s }], local: { orphan:
 
 mod explain;
 mod files;
+pub(crate) mod fleet;
 mod model;
+pub(crate) mod naive;
 mod torture;
+mod values;
 mod vars;

@@ -1,10 +1,17 @@
-//! Precedence against a model that a child could follow: walk from the outside in, the last word counts.
+//! Precedence against the model of `naive`: a child could follow it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use proptest::prelude::*;
+use serde_json::Value;
 
+use super::fleet::{Fleet, KEYS, Kind, fleet};
+use super::naive::{Member, told};
 use super::*;
+use crate::inventory::explain::{Layer, Word};
+
+const KINDS: &[Kind] = &[Kind::Four, Kind::Six, Kind::Mixed];
 
 /// What one layer says: a port for SSH, and a variable.
 #[derive(Clone, Debug, Default)]
@@ -36,84 +43,130 @@ impl Words {
     }
 }
 
-/// A chain of groups, each with or without a value, and a host at its end.
-fn written(layers: &[Words], host: &Words) -> String {
-    let mut text = String::from("fleet: x\n");
-    let mut layers = layers.iter();
-    let defaults = layers.next().map(Words::written).unwrap_or_default();
-    write!(text, "defaults: {{ {defaults}role: server }}\ngroups: {{ ").unwrap();
-    let mut closing = String::from(" }\n");
-    let groups: Vec<_> = layers.collect();
-    for (depth, layer) in groups.iter().enumerate() {
-        write!(text, "g{depth}: {{ {}", layer.written()).unwrap();
-        if depth + 1 < groups.len() {
-            text += "children: { ";
-            closing.insert_str(0, " } }");
-        } else {
-            write!(text, "hosts: {{ h: {{ {} }} }}", host.written()).unwrap();
-            closing.insert_str(0, " }");
-        }
-    }
-    text + &closing
+fn loaded(files: &[InputFile]) -> Result<Inventory, Vec<Problem>> {
+    load(files, Some(Path::new("/home/me")))
 }
 
-/// The last of the layers that says something.
-fn last<T: Copy>(layers: &[Words], host: &Words, of: fn(&Words) -> Option<T>) -> Option<T> {
-    let mut wanted = None;
-    for layer in layers.iter().chain([host]) {
-        if let Some(value) = of(layer) {
-            wanted = Some(value);
-        }
-    }
-    wanted
+/// What is told of contradictions: a host, the key, the two places.
+type Told = (Vec<String>, String, String, String);
+
+/// What must be told: of hosts that the same groups list, once.
+fn contradictions(fleet: &Fleet, places: &BTreeMap<(usize, String), String>) -> BTreeSet<Told> {
+    let of = |member: &Member| {
+        let groups: Vec<String> =
+            member.listed.iter().map(|&group| fleet.groups[group].name.clone()).collect();
+        let place = |layer: usize, key: &str| places[&(layer, key.to_owned())].clone();
+        let told = |conflict: &naive::Conflict| {
+            let (first, second) =
+                (place(conflict.first, &conflict.key), place(conflict.second, &conflict.key));
+            (groups.clone(), conflict.key.clone(), first, second)
+        };
+        fleet.conflicts(member).iter().map(told).collect::<Vec<_>>()
+    };
+    fleet.members().iter().flat_map(of).collect()
 }
 
-/// The extra line that the host must have: `Err` where the variable is nowhere.
-fn line(layers: &[Words], host: &Words) -> Result<Vec<String>, ()> {
-    match (last(layers, host, |words| words.line), last(layers, host, |words| words.site)) {
-        (None, _) => Ok(vec![]),
-        (Some(line), Some(site)) => Ok(vec![format!("# {line} s{site}")]),
-        (Some(_), None) => Err(()),
+/// What is told: every problem must be a contradiction, and about a host that has it.
+fn told_contradictions(fleet: &Fleet, problems: &[Problem]) -> Vec<Told> {
+    let members = fleet.members();
+    let read = |problem: &Problem| {
+        let words: Vec<&str> = problem.message.split('`').collect();
+        let ["host ", host, " is in two unrelated groups that differ in ", key, ""] = words[..] else {
+            panic!("{}", problem.headline())
+        };
+        let member = members.iter().find(|member| member.name == host).unwrap();
+        assert!(fleet.conflicts(member).iter().any(|conflict| conflict.key == key), "{}", problem.headline());
+        let groups = member.listed.iter().map(|&group| fleet.groups[group].name.clone()).collect();
+        let first = problem.second.as_ref().unwrap().0.to_string();
+        (groups, key.to_owned(), first, problem.place.to_string())
+    };
+    let mut told: Vec<Told> = problems.iter().map(read).collect();
+    told.sort();
+    told
+}
+
+/// The layer that speaks, by its number in the fleet.
+fn layer_of(fleet: &Fleet, member: &Member, word: &Word) -> Option<usize> {
+    match &word.layer {
+        Layer::Host => Some(1 + fleet.groups.len() + member.range),
+        Layer::Group(name) => {
+            fleet.groups.iter().position(|group| group.name == *name).map(|group| 1 + group)
+        }
+        Layer::Defaults => Some(0),
+        Layer::Program => None,
+    }
+}
+
+/// Everything that is said of a host, held against the model.
+fn check_explanation(fleet: &Fleet, member: &Member, explanation: &Explanation) {
+    let places = fleet.written().places;
+    let variables = fleet.variables(member);
+    let keys: Vec<&str> = explanation.keys.iter().map(|story| story.key.as_str()).collect();
+    let others = KEYS.iter().copied().filter(|key| *key != "role");
+    let wanted: Vec<&str> =
+        ["role", "address"].into_iter().chain(others).chain(variables.iter().map(String::as_str)).collect();
+    assert_eq!(keys, wanted);
+    for story in &explanation.keys {
+        let (key, word) = (story.key.as_str(), &story.word);
+        if key == "address" {
+            assert_eq!(word.value, serde_json::json!(fleet.address(member)), "{}", member.name);
+            continue;
+        }
+        let innermost = fleet.innermost(member, key);
+        let (value, layer) = match key.starts_with("vars.") {
+            true => (told(key, &fleet.layers[innermost[0]][key]), Some(innermost[0])),
+            false => fleet.value(member, key),
+        };
+        assert_eq!(word.value, value, "{} {key}", member.name);
+        let speaks = layer_of(fleet, member, word);
+        assert_eq!(speaks.is_some(), layer.is_some(), "{} {key}: {word:?}", member.name);
+        // Unrelated groups that agree speak with one voice: either may be named.
+        assert!(speaks.is_none_or(|layer| innermost.contains(&layer)), "{} {key}: {word:?}", member.name);
+        let mut shadowed = fleet.givers(member, key);
+        shadowed.retain(|layer| Some(*layer) != speaks);
+        shadowed.reverse();
+        let place = |layer: usize| places[&(layer, key.to_owned())].clone();
+        assert_eq!(word.place, speaks.map(place), "{} {key}", member.name);
+        let wanted: Vec<(Option<usize>, Value, Option<String>)> = shadowed
+            .into_iter()
+            .map(|layer| (Some(layer), told(key, &fleet.layers[layer][key]), Some(place(layer))))
+            .collect();
+        let shadows = story.shadows.iter();
+        let shadows: Vec<_> = shadows
+            .map(|word| (layer_of(fleet, member, word), word.value.clone(), word.place.clone()))
+            .collect();
+        assert_eq!(shadows, wanted, "{} {key}", member.name);
     }
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
-    fn the_innermost_layer_that_speaks_has_the_last_word(
-        layers in prop::collection::vec(Words::any(), 2..12),
-        host in Words::any(),
-    ) {
-        let text = written(&layers, &host);
-        match (load(&[file(&text)], None), line(&layers, &host)) {
-            (Ok(inventory), Ok(extra)) => {
-                let host_read = &inventory.hosts[0];
-                let port = host_read.ssh.port.as_ref().map(|port| port.value);
-                prop_assert_eq!(port, last(&layers, &host, |words| words.port));
-                let lines: Vec<String> = host_read.time.extra.iter().map(|line| line.value.clone()).collect();
-                prop_assert_eq!(lines, extra);
-            }
-            (Err(problems), Err(())) => {
-                let headline = problems[0].headline();
-                prop_assert!(headline.contains("`site` is not defined for host `h`"), "{}", headline);
-            }
-            (read, wanted) => prop_assert!(false, "{text}\n{:?}\nwanted {wanted:?}", read.map(|read| read.hosts)),
-        }
+    fn unrelated_groups_that_differ_are_told_and_nothing_else(fleet in fleet(KINDS)) {
+        let written = fleet.written();
+        let problems = loaded(&written.files).err().unwrap_or_default();
+        let wanted: Vec<Told> = contradictions(&fleet, &written.places).into_iter().collect();
+        prop_assert_eq!(told_contradictions(&fleet, &problems), wanted);
     }
 
     #[test]
-    fn explain_names_the_layers_that_speak_and_the_innermost_first(
-        layers in prop::collection::vec(Words::any(), 2..8),
-        mut host in Words::any(),
+    fn the_innermost_layer_that_speaks_has_the_last_word(
+        fleet in fleet(KINDS), which in any::<prop::sample::Index>(),
     ) {
-        host.site = Some(0);
-        let files: Vec<InputFile> = [file(&written(&layers, &host))].to_vec();
-        let (_, explanation) = load_and_explain(&files.into(), None, Some("h")).unwrap();
-        let explanation = explanation.unwrap().only("ssh.port").unwrap();
-        let story = &explanation.keys[0];
-        let mut told: Vec<u64> = std::iter::once(&story.word).chain(&story.shadows).filter_map(|word| word.value.as_u64()).collect();
-        told.reverse();
-        let said: Vec<u64> = layers.iter().chain([&host]).filter_map(|words| words.port).map(u64::from).collect();
-        prop_assert_eq!(told, said);
+        let fleet = fleet.settled();
+        let members = fleet.members();
+        let member = which.get(&members);
+        let files = fleet.written().files;
+        let read = load_and_explain(&files.into(), Some(Path::new("/home/me")), Some(&member.name));
+        let (inventory, explanation) = read.unwrap_or_else(|problems| panic!("{}", problems[0].headline()));
+        let names = |host: &Host| (host.name.clone(), host.groups.to_vec());
+        let groups = |member: &Member| member.groups.iter().map(|&group| fleet.groups[group].name.clone()).collect();
+        prop_assert_eq!(
+            inventory.hosts.iter().map(names).collect::<Vec<_>>(),
+            members.iter().map(|member| (member.name.clone(), groups(member))).collect::<Vec<_>>()
+        );
+        check_explanation(&fleet, member, &explanation.unwrap());
     }
 
     #[test]
