@@ -247,7 +247,11 @@ impl Fleet {
     }
 
     /// The value, or one that goes with the kind of the fleet.
-    fn tame(&self, kind: Kind, key: &str, value: Value) -> Value {
+    fn tame(&self, kind: Kind, key: &str, mut value: Value) -> Value {
+        // What the agent does not know is chronyd's.
+        if let ("time.extra", Kind::Chronyd, Some(lines)) = (key, kind, value.as_array_mut()) {
+            lines.push(json!("hwtimestamp *"));
+        }
         let key = key.trim_start_matches("vars.").trim_start_matches("other_").trim_start_matches("w_");
         let agents = matches!(kind, Kind::Four | Kind::Six);
         match key.replace("time_", "time.").as_str() {

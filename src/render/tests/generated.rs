@@ -279,7 +279,7 @@ proptest! {
 
     #[test]
     fn what_was_written_is_what_the_host_reads(
-        fleet in fleet(&[Kind::Four, Kind::Six, Kind::Mixed, Kind::Chronyd]),
+        fleet in fleet(&[Kind::Four, Kind::Six, Kind::Mixed]),
     ) {
         let fleet = valid(fleet);
         let inventory = read(&fleet);
@@ -303,4 +303,44 @@ proptest! {
             rendered.check_places();
         }
     }
+}
+
+/// The chronyd that is installed here.
+fn chronyd() -> Option<&'static Path> {
+    ["/usr/sbin/chronyd", "/usr/bin/chronyd"].iter().map(Path::new).find(|path| path.is_file())
+}
+
+#[test]
+fn a_chronyd_reads_the_same_lines_of_any_fleet() {
+    let Some(chronyd) = chronyd() else {
+        println!("no chronyd here: not compared");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("chrony.conf");
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        source_file: Some(file!()),
+        ..ProptestConfig::with_cases(50)
+    });
+    let compared = runner.run(&fleet(&[Kind::Chronyd]), |fleet| {
+        let inventory = read(&valid(fleet));
+        for (host, desired) in all_rendered(&inventory) {
+            let text = &desired.config;
+            std::fs::write(&file, text).unwrap();
+            let output = std::process::Command::new(chronyd).args(["-p", "-f"]).arg(&file).output().unwrap();
+            let printed = String::from_utf8_lossy(&output.stdout);
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            let wanted = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+            prop_assert_eq!(
+                printed.lines().collect::<Vec<_>>(),
+                wanted.collect::<Vec<_>>(),
+                "{}: {}",
+                &host.name,
+                complaint
+            );
+            prop_assert_eq!(output.status.code(), Some(0), "{}: {}", &host.name, complaint);
+        }
+        Ok(())
+    });
+    compared.unwrap_or_else(|error| panic!("{error}"));
 }
