@@ -169,7 +169,7 @@ fn groups(parents: &[Option<Index>]) -> Vec<Group> {
 
 /// The name of a host of a range; some ranges keep a zero.
 pub(crate) fn host_name(range: usize, nth: usize) -> String {
-    if range % 2 == 0 { format!("h{range}-{nth:02}") } else { format!("h{range}-{nth}") }
+    if range.is_multiple_of(2) { format!("h{range}-{nth:02}") } else { format!("h{range}-{nth}") }
 }
 
 impl Fleet {

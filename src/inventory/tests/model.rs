@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::Value;
 
 use super::fleet::{Fleet, KEYS, Kind, fleet};
@@ -140,7 +141,7 @@ fn check_explanation(fleet: &Fleet, member: &Member, explanation: &Explanation) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn unrelated_groups_that_differ_are_told_and_nothing_else(fleet in fleet(KINDS)) {
@@ -216,4 +217,44 @@ proptest! {
             prop_assert!(!problems.is_empty() && !printed.is_empty());
         }
     }
+}
+
+/// The properties above are worth what the fleets are: every layer must have the last word about every key now and then.
+#[test]
+fn chance_reaches_every_key_at_every_layer() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = fleet(KINDS);
+    let mut last_words: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let (mut differing, mut agreeing, mut filled, mut shadowing) = (0, 0, 0, 0);
+    for _ in 0..150 {
+        let fleet = strategy.new_tree(&mut runner).unwrap().current();
+        differing += fleet.members().iter().map(|member| fleet.conflicts(member).len()).sum::<usize>();
+        let fleet = fleet.settled();
+        for member in fleet.members() {
+            for &key in KEYS {
+                let layer = match fleet.value(&member, key).1 {
+                    None => "program",
+                    Some(0) => "defaults",
+                    Some(group) if group <= fleet.groups.len() => "group",
+                    Some(_) => "host",
+                };
+                *last_words.entry((key, layer)).or_default() += 1;
+                agreeing += usize::from(fleet.innermost(&member, key).len() > 1);
+                let givers = fleet.givers(&member, key);
+                filled +=
+                    usize::from(givers.iter().any(|&layer| values::has_template(&fleet.layers[layer][key])));
+            }
+            let variables = fleet.variables(&member);
+            shadowing += variables.iter().filter(|name| fleet.givers(&member, name).len() > 1).count();
+        }
+    }
+    for key in KEYS {
+        for layer in ["program", "defaults", "group", "host"] {
+            // These two are always said, so that there is always a role.
+            let always = layer == "program" && ["role", "time.daemon"].contains(key);
+            assert!(always || last_words.contains_key(&(key, layer)), "{layer} never says {key}");
+        }
+    }
+    let seen = (differing, agreeing, filled, shadowing);
+    assert!(differing >= 30 && agreeing >= 30 && filled >= 100 && shadowing >= 100, "{seen:?}");
 }

@@ -275,7 +275,7 @@ fn all_rendered(inventory: &Inventory) -> Vec<(&Host, Desired)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn what_was_written_is_what_the_host_reads(
