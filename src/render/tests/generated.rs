@@ -248,9 +248,10 @@ impl<'r> Rendered<'r> {
 }
 
 /// The fleet without contradictions, and nobody in it follows a client: `validate` lets neither pass.
-fn valid(fleet: Fleet) -> Fleet {
-    let mut fleet = fleet.settled();
+fn valid(mut fleet: Fleet) -> Fleet {
     loop {
+        // A word that is taken away may have hidden others.
+        fleet = fleet.settled();
         let members = fleet.members();
         let wrong = members.iter().find(|member| sources(&fleet, member).to_string().contains("\"port\":0,"));
         let Some(layer) = wrong.and_then(|member| fleet.value(member, "time.upstreams").1) else {
