@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Kind;
 use crate::inventory::Host;
 use crate::inventory::host::{Platform, Upstream, UpstreamFrom};
-use crate::lint::ExtraLines;
+use crate::lint::{ExtraLines, all_upstreams};
 
 /// One way to the time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,33 +34,33 @@ pub(super) fn of(host: &Host, index: usize, inside: &HashMap<&str, Option<usize>
         Some(host) => To::Host(host),
         None => To::Outside(Kind::OutsideServer, name.to_owned()),
     };
+    let extra = (!host.time.extra.is_empty()).then(|| ExtraLines::of(host));
+    let keys = host.time.upstreams.len();
     let mut ways: Vec<Way> = Vec::new();
-    for upstream in &host.time.upstreams {
+    for (at, upstream) in all_upstreams(host, extra.as_ref()).enumerate() {
         let to = match &upstream.from {
             UpstreamFrom::Server(name) => server(name),
             UpstreamFrom::Pool(name) => To::Outside(Kind::OutsidePool, name.clone()),
             UpstreamFrom::Group(name) => To::Group(name.clone()),
         };
-        ways.push(Way { to, options: options(upstream), measured: upstream.options.noselect });
-    }
-    if !host.time.extra.is_empty() {
-        let extra = ExtraLines::of(host);
-        let mut add = |to, measured: bool| {
-            let options = if measured { "extra line, noselect" } else { "extra line" };
-            ways.push(Way { to, options: options.to_owned(), measured });
+        let measured = upstream.options.noselect;
+        let options = match (at < keys, measured) {
+            (true, _) => options(upstream),
+            (false, false) => "extra line".to_owned(),
+            (false, true) => "extra line, noselect".to_owned(),
         };
-        for source in &extra.sources {
-            let to = match source.pool {
-                true => To::Outside(Kind::OutsidePool, source.name.clone()),
-                false => server(&source.name),
-            };
-            add(to, source.no_select);
-        }
+        ways.push(Way { to, options, measured });
+    }
+    if let Some(extra) = &extra {
+        let mut add = |name: &str, kind| {
+            let (to, options) = (To::Outside(kind, name.to_owned()), "extra line".to_owned());
+            ways.push(Way { to, options, measured: false });
+        };
         if extra.reference_clock {
-            add(To::Outside(Kind::Clock, "reference clock".to_owned()), false);
+            add("reference clock", Kind::Clock);
         }
         if extra.more_sources {
-            add(To::Outside(Kind::OutsideFiles, "sources in other files".to_owned()), false);
+            add("sources in other files", Kind::OutsideFiles);
         }
     }
     // Nobody follows itself.

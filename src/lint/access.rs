@@ -21,6 +21,8 @@ pub(crate) struct Access<'i> {
     by_network: HashMap<IpNet, (bool, Option<&'i Place>)>,
     /// Prefix lengths that occur, longest looked up first.
     lengths: BTreeSet<u8>,
+    /// There are more lines, and nobody knows them here.
+    more: bool,
 }
 
 impl<'i> Access<'i> {
@@ -36,12 +38,13 @@ impl<'i> Access<'i> {
     }
 
     fn of(site: &Site<'i>, index: usize, server: &'i Host) -> Self {
-        Self::with(server, site.extra.get(&index))
+        Self::with(server, site.extra.get(&index).copied())
     }
 
     /// Extra lines come last, as in the rendered file.
     pub(crate) fn with(server: &'i Host, extra: Option<&ExtraLines<'i>>) -> Self {
         let mut lines = Self::new(server);
+        lines.more = extra.is_some_and(|extra| extra.more_lines);
         for (rule, place) in extra.map(|extra| &*extra.access).unwrap_or_default() {
             for network in networks(rule.subnet) {
                 if rule.all {
@@ -59,7 +62,7 @@ impl<'i> Access<'i> {
     }
 
     pub(crate) fn allows_anybody(&self) -> bool {
-        self.by_network.values().any(|(allowed, _)| *allowed)
+        self.more || self.by_network.values().any(|(allowed, _)| *allowed)
     }
 
     /// The most specific line that speaks of all of a network.
@@ -82,8 +85,12 @@ impl<'i> Access<'i> {
             .collect()
     }
 
-    /// The most specific line that speaks of an address; where no line does, nobody is allowed.
+    /// The most specific line that speaks of an address; where no line does, nobody is allowed. Nobody is refused where
+    /// not all lines are known.
     pub(crate) fn verdict(&self, address: IpAddr) -> (bool, Option<&'i Place>) {
+        if self.more {
+            return (true, None);
+        }
         let networks =
             self.lengths.iter().rev().filter_map(|&length| Some(IpNet::new(address, length).ok()?.trunc()));
         networks.filter_map(|network| self.by_network.get(&network)).next().copied().unwrap_or((false, None))
@@ -151,7 +158,8 @@ impl<'i> Classes<'i> {
         }
         let list = |networks: &[Sourced<IpNet>]| networks.iter().map(|network| network.value).collect();
         // Extra access lines are rare: whoever has them is a class of its own.
-        let own = site.extra.get(&index).is_some_and(|extra| !extra.access.is_empty()).then_some(index);
+        let own = site.extra.get(&index).is_some_and(|extra| extra.more_lines || !extra.access.is_empty());
+        let own = own.then_some(index);
         let next = self.classes.len();
         let class = *self.known.entry((list(&host.time.allow), list(&host.time.deny), own)).or_insert(next);
         if class == next {
@@ -228,7 +236,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
                 let Some(named) = site.host(server) else { continue };
                 let own = classes.own.entry(server).or_insert_with(|| Access::of(site, server, named));
                 let reason = address.and_then(|address| own.verdict(address).1);
-                let finding = refused(host, named, site.extra.get(&server), reason);
+                let finding = refused(host, named, site.extra.get(&server).copied(), reason);
                 findings.add_beside(host, named, finding.together(at(upstream, host)));
             }
         }

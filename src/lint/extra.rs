@@ -27,7 +27,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     }
     for (index, host) in site.hosts() {
         let extra = site.extra.get(&index);
-        keys(host, extra, findings);
+        keys(site, host, extra.copied(), findings);
         let Some(extra) = extra else { continue };
         if let (Some(place), true, true) =
             (extra.commands_for_all, extra.commands_outside, *host.time.cmdport != 0)
@@ -40,13 +40,13 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
 }
 
 /// A key that is nowhere.
-fn keys<'i>(host: &'i Host, extra: Option<&ExtraLines<'i>>, findings: &mut Gathered<'i>) {
+fn keys<'i>(site: &Site<'i>, host: &'i Host, extra: Option<&ExtraLines<'i>>, findings: &mut Gathered<'i>) {
     if host.time.keyfile.is_some() || extra.is_some_and(|extra| extra.key_file) {
         return;
     }
-    let keyed = host.time.upstreams.iter().find(|upstream| upstream.options.key.is_some());
-    let place = keyed.map(|upstream| at(upstream, host)).or_else(|| extra?.keyed.cloned());
-    if let Some(place) = place {
+    let keyed = site.upstreams(host).find(|(upstream, _)| upstream.options.key.is_some());
+    if let Some((upstream, _)) = keyed {
+        let place = at(upstream, host);
         let after = " has a source with a key, and no `keyfile`";
         let help = KEY_WITHOUT_KEYFILE.cure;
         findings.add(host, Finding::new(&KEY_WITHOUT_KEYFILE, place, "host ", after, help));

@@ -1,49 +1,41 @@
-//! What a host's extra lines say, where the rules have to know it: an extra line may add sources and access rules.
+//! What a host's extra lines say, where the rules have to know it: an extra line may add sources, access rules and, for
+//! a chronyd, values that no key gives.
 
-use timefleet_agent::config::{self, AccessRule, UpstreamKind};
+use timefleet_agent::config::{self, AccessRule};
 
+use crate::inventory::host::{Options, Upstream, UpstreamFrom};
 use crate::inventory::{Host, Place, Sourced};
+
+/// Logs that show how good the clock was.
+const CLOCK_LOGS: [&str; 5] = ["tracking", "measurements", "rawmeasurements", "statistics", "refclocks"];
 
 /// What is known of one host's extra lines.
 #[derive(Debug, Default)]
 pub(crate) struct ExtraLines<'i> {
-    /// `server` and `pool` lines.
-    pub(crate) sources: Vec<ExtraSource<'i>>,
-    /// Sources that are somewhere else, or whose line only a chronyd can read.
+    /// `server`, `pool` and `peer` lines, in the words of the inventory.
+    pub(crate) sources: Vec<Sourced<Upstream>>,
+    /// Sources in other files.
     pub(crate) more_sources: bool,
     /// A clock of its own: a receiver, or a card that is set by one.
     pub(crate) reference_clock: bool,
     /// `allow` and `deny` lines.
     pub(super) access: Vec<(AccessRule, Option<&'i Place>)>,
+    /// Directives in other files: nothing is known of those.
+    pub(super) more_lines: bool,
     /// `cmdallow` without a limit.
     pub(super) commands_for_all: Option<&'i Place>,
     /// `bindcmdaddress` with an address that is not loopback.
     pub(super) commands_outside: bool,
-    /// The first source with a key.
-    pub(super) keyed: Option<&'i Place>,
     /// `keyfile`, or a line that may bring one.
     pub(super) key_file: bool,
     /// `log tracking` and the like.
-    pub(super) logs: bool,
+    logs: bool,
+    /// `logdir`: without it nothing is logged.
+    log_directory: bool,
     /// `port` above 0.
     pub(super) port: Option<&'i Place>,
     /// `user root`.
     pub(super) root: Option<&'i Place>,
-}
-
-/// A `server` or `pool` line.
-#[derive(Debug)]
-pub(crate) struct ExtraSource<'i> {
-    pub(crate) name: String,
-    /// How many sources it can stand for.
-    pub(super) most: usize,
-    pub(crate) pool: bool,
-    pub(super) max_poll: i8,
-    pub(super) max_poll_written: bool,
-    /// Only measured.
-    pub(crate) no_select: bool,
-    pub(super) require: bool,
-    pub(super) place: Option<&'i Place>,
 }
 
 impl<'i> ExtraLines<'i> {
@@ -55,9 +47,14 @@ impl<'i> ExtraLines<'i> {
         lines
     }
 
-    /// Whether they bring a source of any kind that may be followed.
+    /// Whether they bring time that comes from no `server`, `pool` or `peer` line.
     pub(super) fn feed(&self) -> bool {
-        self.reference_clock || self.more_sources || self.sources.iter().any(|source| !source.no_select)
+        self.reference_clock || self.more_sources
+    }
+
+    /// Whether something is written down of how good the clock is, as far as is known here.
+    pub(super) fn keep_a_log(&self) -> bool {
+        self.more_lines || (self.logs && self.log_directory)
     }
 
     fn read(&mut self, line: &'i Sourced<String>) {
@@ -67,19 +64,21 @@ impl<'i> ExtraLines<'i> {
         let second = words.get(1).map(String::as_str);
         match first.as_str() {
             "server" | "pool" | "peer" => {
-                if words.iter().any(|word| word == "key") {
-                    self.keyed = self.keyed.or(place);
+                // A name stays as it is written.
+                if let Some(name) = line.value.split_whitespace().nth(1) {
+                    let value = source(first == "pool", name, words.get(2..).unwrap_or_default());
+                    self.sources.push(Sourced { value, place: line.place.clone() });
                 }
-                self.source(&line.value, place, words.iter().any(|word| word == "maxpoll"));
             }
             "refclock" => self.reference_clock = true,
             // What is in those files is not known here.
-            "include" | "confdir" => (self.more_sources, self.key_file) = (true, true),
+            "include" | "confdir" => {
+                (self.more_sources, self.more_lines, self.key_file) = (true, true, true);
+            }
             "sourcedir" => self.more_sources = true,
             "keyfile" => self.key_file = true,
-            "log" => {
-                self.logs |= words.iter().skip(1).any(|word| word == "tracking" || word == "measurements")
-            }
+            "log" => self.logs |= words.iter().skip(1).any(|word| CLOCK_LOGS.contains(&word.as_str())),
+            "logdir" => self.log_directory |= second.is_some(),
             "port" if second.is_some_and(|port| port != "0") => self.port = place,
             "user" if second == Some("root") => self.root = place,
             "bindcmdaddress" => {
@@ -93,30 +92,6 @@ impl<'i> ExtraLines<'i> {
         }
     }
 
-    fn source(&mut self, line: &str, place: Option<&'i Place>, max_poll_written: bool) {
-        let config = config::parse("extra", line).ok();
-        let Some(upstream) = config.and_then(|config| config.upstreams.into_iter().next()) else {
-            self.more_sources = true;
-            return;
-        };
-        let (pool, most) = match upstream.kind {
-            UpstreamKind::Pool { max_sources } => (true, usize::try_from(max_sources).unwrap_or(usize::MAX)),
-            UpstreamKind::Server => (false, 1),
-        };
-        let (name, max_poll) = (upstream.name, upstream.max_poll);
-        let (no_select, require) = (upstream.no_select, upstream.require);
-        self.sources.push(ExtraSource {
-            name,
-            most,
-            pool,
-            max_poll,
-            max_poll_written,
-            no_select,
-            require,
-            place,
-        });
-    }
-
     fn access(&mut self, word: &str, line: &str, place: Option<&'i Place>) {
         let Ok(config) = config::parse("extra", line) else { return };
         if word == "cmdallow" {
@@ -126,5 +101,32 @@ impl<'i> ExtraLines<'i> {
         } else {
             self.access.extend(config.access.into_iter().map(|rule| (rule, place)));
         }
+    }
+}
+
+/// A source as the line's words have it. What is wrong with a word is told elsewhere.
+fn source(pool: bool, name: &str, words: &[String]) -> Upstream {
+    let says = |option: &str| words.iter().any(|word| word == option);
+    let value = |option: &str| words.iter().skip_while(|word| *word != option).nth(1);
+    fn number<T: std::str::FromStr>(word: Option<&String>) -> Option<T> {
+        word?.parse().ok()
+    }
+    let name = name.to_owned();
+    Upstream {
+        from: if pool { UpstreamFrom::Pool(name) } else { UpstreamFrom::Server(name) },
+        iburst: says("iburst"),
+        prefer: says("prefer"),
+        port: number(value("port")),
+        minpoll: number(value("minpoll")),
+        maxpoll: number(value("maxpoll")),
+        platform: None,
+        options: Options {
+            trust: says("trust"),
+            require: says("require"),
+            noselect: says("noselect"),
+            key: number(value("key")),
+            maxsources: number(value("maxsources")),
+            ..Options::default()
+        },
     }
 }

@@ -34,9 +34,10 @@ pub(crate) use access::Access;
 pub(crate) use catalogue::RULES;
 pub(crate) use extra_lines::ExtraLines;
 pub(crate) use policy::{Policy, UnknownRule};
+pub(crate) use site::all_upstreams;
 
 use gathered::Gathered;
-use site::Site;
+use site::{Lines, Site};
 use strata::Strata;
 pub(crate) use topology::components;
 
@@ -158,7 +159,8 @@ fn judged(inventory: Inventory, inputs: Inputs, policy: &Policy, selected: Optio
 
 /// Holds an inventory against the rules: what is left to tell of the selected hosts (indices), and what it allows.
 fn lint(inventory: &Inventory, policy: &Policy, selected: Option<&[usize]>) -> (Vec<Problem>, Vec<Allowed>) {
-    let site = Site::new(inventory);
+    let lines = Lines::of(inventory);
+    let site = Site::new(inventory, &lines);
     let strata = Strata::new(&site);
     let names = |selected: &[usize]| -> HashSet<&str> {
         selected.iter().filter_map(|&host| Some(inventory.hosts.get(host)?.name.as_str())).collect()

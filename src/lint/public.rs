@@ -96,27 +96,21 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         }
         isolated(site, index, host, findings);
     }
-    at_scale(&volunteers, findings);
+    at_scale(site, &volunteers, findings);
 }
 
-fn at_scale<'i>(hosts: &[&'i Host], findings: &mut Gathered<'i>) {
+fn at_scale<'i>(site: &Site<'i>, hosts: &[&'i Host], findings: &mut Gathered<'i>) {
     let limit = findings.number(&PUBLIC_POOL_AT_SCALE, "hosts");
     let count = f64::from(u32::try_from(hosts.len()).unwrap_or(u32::MAX));
     let Some(first) = hosts.first().filter(|_| count > limit) else { return };
-    let of = |host: &Host| {
-        host.time
-            .upstreams
-            .iter()
-            .find(|upstream| match &upstream.from {
-                crate::inventory::host::UpstreamFrom::Server(name)
-                | crate::inventory::host::UpstreamFrom::Pool(name) => is_volunteers(name),
-                crate::inventory::host::UpstreamFrom::Group(_) => false,
-            })
-            .map_or_else(|| host.place.clone(), |upstream| at(upstream, host))
-    };
+    let asks = |leads| matches!(leads, Leads::Outside(name, _) if is_volunteers(name));
+    let place = site
+        .upstreams(first)
+        .find(|(_, leads)| asks(*leads))
+        .map_or_else(|| first.place.clone(), |(upstream, _)| at(upstream, first));
     let message = format!("{} hosts ask pool.ntp.org themselves", hosts.len());
     let help = PUBLIC_POOL_AT_SCALE.cure;
-    findings.add_whole(hosts, Finding::new(&PUBLIC_POOL_AT_SCALE, of(first), message, "", help));
+    findings.add_whole(hosts, Finding::new(&PUBLIC_POOL_AT_SCALE, place, message, "", help));
 }
 
 /// Public servers beside a server that has nothing but its own clock.

@@ -1,15 +1,50 @@
 //! How many sources a host has, and whether they are enough: to vote, for `minsources`, for a profile.
 
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::rc::Rc;
+
 use super::catalogue::{
     MINSOURCES_ABOVE_SOURCES, REQUIRED_NEVER_SELECTED, SINGLE_UPSTREAM, TOO_FEW_UPSTREAMS, TWO_UPSTREAMS,
 };
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
-use super::site::{Kind, Leads, POOL_SOURCES, Site, at, orphan};
+use super::site::{Kind, Leads, MadeOf, POOL_SOURCES, Site, at, orphan};
 use crate::inventory::host::{Role, Upstream};
 use crate::inventory::{Host, Place};
 
-/// What a host follows, in numbers.
+/// A source outside is the same one however its name is written.
+fn same_name(name: &str) -> String {
+    let name = name.trim_end_matches('.');
+    name.parse::<IpAddr>().map_or_else(|_| name.to_ascii_lowercase(), |address| address.to_string())
+}
+
+/// Of lists of groups that share members: what each group adds to those before it. `None`: they share nobody, and each
+/// is what it is.
+#[derive(Default)]
+struct Overlaps(HashMap<Vec<usize>, Option<Rc<[MadeOf]>>>);
+
+impl Overlaps {
+    fn of(&mut self, site: &Site<'_>, groups: &[usize]) -> Option<Rc<[MadeOf]>> {
+        if let Some(known) = self.0.get(groups) {
+            return known.clone();
+        }
+        let mut seen = HashSet::new();
+        let mut shared = false;
+        let mut parts = Vec::new();
+        for &group in groups {
+            let members = site.members(group);
+            let new: Vec<usize> = members.iter().copied().filter(|&member| seen.insert(member)).collect();
+            shared |= new.len() < members.len();
+            parts.push(new);
+        }
+        let parts = shared.then(|| parts.iter().map(|members| site.make_up(members)).collect());
+        self.0.insert(groups.to_vec(), parts.clone());
+        parts
+    }
+}
+
+/// What a host follows, in numbers. Who is named twice is one source.
 #[derive(Default)]
 struct Count {
     /// Everything that could be selected; what has `noselect` is no source here.
@@ -27,23 +62,34 @@ struct Count {
 }
 
 impl Count {
-    fn of(site: &Site<'_>, index: usize, host: &Host) -> Self {
+    fn of(site: &Site<'_>, index: usize, host: &Host, overlaps: &mut Overlaps) -> Self {
         let mut count = Self::default();
         let own = orphan(host).map(|local| local.stratum);
+        let mut outside: Vec<(String, usize, bool)> = Vec::new();
+        let (mut hosts, mut groups) = (Vec::new(), Vec::new());
         for (upstream, leads) in site.sources(host) {
             match leads {
-                Leads::Outside(_, Kind::Server) => count.outside(1, false),
-                Leads::Outside(_, Kind::Pool) => count.outside(pool_sources(upstream), true),
-                Leads::Host(server) if server != index => count.host(site, server, own),
-                Leads::Group(group) => count.group(site, group, index, own),
+                Leads::Outside(name, Kind::Pool) => {
+                    outside.push((same_name(name), pool_sources(upstream), true));
+                }
+                Leads::Outside(name, Kind::Server) => outside.push((same_name(name), 1, false)),
+                Leads::Host(server) if server != index => hosts.push(server),
+                Leads::Group(group) => groups.push(group),
                 Leads::Host(_) => {}
             }
         }
-        if let Some(extra) = site.extra.get(&index) {
-            count.more = extra.more_sources || extra.reference_clock;
-            let sources = extra.sources.iter().filter(|source| !source.no_select);
-            sources.for_each(|source| count.outside(source.most, source.pool));
+        // The one that stands for most sources comes first.
+        outside.sort_unstable_by(|one, other| (&one.0, other.1).cmp(&(&other.0, one.1)));
+        outside.dedup_by(|next, first| next.0 == first.0);
+        outside.iter().for_each(|(_, sources, pool)| count.outside(*sources, *pool));
+        for list in [&mut hosts, &mut groups] {
+            list.sort_unstable();
+            list.dedup();
         }
+        hosts.retain(|&server| !groups.iter().any(|&group| site.is_member(group, server)));
+        hosts.iter().for_each(|&server| count.host(site, server, own));
+        count.groups(site, &groups, (index, own), overlaps);
+        count.more = site.extra.get(&index).is_some_and(|extra| extra.feed());
         count
     }
 
@@ -68,20 +114,39 @@ impl Count {
         }
     }
 
-    fn group(&mut self, site: &Site<'_>, group: usize, index: usize, own: Option<u8>) {
-        let Some(made_of) = site.made_of.get(group) else { return };
-        let member = usize::from(site.is_member(group, index));
-        let members = made_of.members - member;
+    /// Each group with what it adds to those before it.
+    fn groups(
+        &mut self,
+        site: &Site<'_>,
+        groups: &[usize],
+        (index, own): (usize, Option<u8>),
+        overlaps: &mut Overlaps,
+    ) {
+        let parts = if groups.len() > 1 { overlaps.of(site, groups) } else { None };
+        let mut been = false;
+        for (at, &group) in groups.iter().enumerate() {
+            let part = parts.as_ref().and_then(|parts| parts.get(at)).or_else(|| site.made_of.get(group));
+            let member = site.is_member(group, index) && !been;
+            been |= member;
+            if let Some(part) = part {
+                self.part(part, member, site.reached.get(index) == Some(&true), own);
+            }
+        }
+    }
+
+    /// Members of a group; `member`: the host itself is one of them.
+    fn part(&mut self, made_of: &MadeOf, member: bool, reached: bool, own: Option<u8>) {
+        let myself = usize::from(member);
+        let members = made_of.members - myself;
         let mates = own.and_then(|stratum| made_of.orphans.get(&stratum)).copied().unwrap_or(0);
-        let mates = mates.saturating_sub(if own.is_some() { member } else { 0 });
-        let myself_reached = usize::from(member == 1 && site.reached.get(index) == Some(&true));
+        let mates = mates.saturating_sub(if own.is_some() { myself } else { 0 });
         let orphans: usize = made_of.orphans.values().sum();
         self.all += members;
         self.servers += members;
         self.real += members - mates.min(members);
-        if made_of.reached == myself_reached {
+        if made_of.reached == usize::from(member && reached) {
             self.isolated += members - mates.min(members);
-            self.agreed += orphans.saturating_sub(mates + if own.is_some() { member } else { 0 });
+            self.agreed += orphans.saturating_sub(mates + if own.is_some() { myself } else { 0 });
         }
     }
 }
@@ -89,20 +154,21 @@ impl Count {
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let enough = |name: &str| findings.number(&TOO_FEW_UPSTREAMS, name);
     let (servers, pools) = (enough("servers"), enough("pools"));
+    let mut overlaps = Overlaps::default();
     for (index, host) in site.hosts() {
-        required(site, index, host, findings);
-        let count = Count::of(site, index, host);
+        required(site, host, findings);
+        let count = Count::of(site, index, host, &mut overlaps);
         if count.more || count.all == 0 {
             continue;
         }
-        minsources(host, count.all, findings);
+        minsources(site, host, count.all, findings);
         if too_few(&count, servers, pools) {
             let have = format!(
                 " has {} and {}",
                 super::count(count.servers, "server"),
                 super::count(count.pools, "pool")
             );
-            let place = first(site, index, host);
+            let place = first(site, host);
             findings
                 .add(host, Finding::new(&TOO_FEW_UPSTREAMS, place, "host ", have, TOO_FEW_UPSTREAMS.cure));
         }
@@ -110,13 +176,13 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
         match count.real {
             // A site has the servers that it has; what they are worth is their own question.
             1 if !isolated => {
-                let place = first(site, index, host);
+                let place = first(site, host);
                 let after = " has one source and nothing to compare it with";
                 findings
                     .add(host, Finding::new(&SINGLE_UPSTREAM, place, "host ", after, SINGLE_UPSTREAM.cure));
             }
             2 if !(isolated && count.agreed == 2) => {
-                let place = first(site, index, host);
+                let place = first(site, host);
                 let after = " has two sources: when they disagree, nobody knows which one is right";
                 findings.add(host, Finding::new(&TWO_UPSTREAMS, place, "host ", after, TWO_UPSTREAMS.cure));
             }
@@ -138,26 +204,22 @@ fn pool_sources(pool: &Upstream) -> usize {
 }
 
 /// Sources that have to be selected and never can be.
-fn required<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
-    let upstreams = site.upstreams(host).filter(|(upstream, _)| upstream.options.require);
-    let upstreams = upstreams.map(|(upstream, _)| (upstream.options.noselect, at(upstream, host)));
-    let extra = site.extra.get(&index).into_iter().flat_map(|extra| &extra.sources);
-    let extra = extra.filter(|source| source.require);
-    let extra = extra.map(|source| (source.no_select, source.place.unwrap_or(&host.place).clone()));
+fn required<'i>(site: &Site<'i>, host: &'i Host, findings: &mut Gathered<'i>) {
+    let required = site.upstreams(host).map(|(upstream, _)| upstream).filter(|up| up.options.require);
     let mut never = None;
-    for (no_select, place) in upstreams.chain(extra) {
-        if !no_select {
+    for upstream in required {
+        if !upstream.options.noselect {
             return;
         }
-        never = never.or(Some(place));
+        never = never.or(Some(upstream));
     }
-    let Some(place) = never else { return };
+    let Some(place) = never.map(|upstream| at(upstream, host)) else { return };
     let after = " requires sources of which none can be selected";
     let help = REQUIRED_NEVER_SELECTED.cure;
     findings.add(host, Finding::new(&REQUIRED_NEVER_SELECTED, place, "host ", after, help));
 }
 
-fn minsources<'i>(host: &'i Host, sources: usize, findings: &mut Gathered<'i>) {
+fn minsources<'i>(site: &Site<'i>, host: &'i Host, sources: usize, findings: &mut Gathered<'i>) {
     let Some(wanted) = &host.time.minsources else { return };
     // A server with a clock of its own goes on with that.
     let own = *host.role == Role::Server && host.time.local.is_some();
@@ -169,14 +231,12 @@ fn minsources<'i>(host: &'i Host, sources: usize, findings: &mut Gathered<'i>) {
         let place = place_or_host(wanted, host);
         let finding =
             Finding::new(&MINSOURCES_ABOVE_SOURCES, place, "host ", after, MINSOURCES_ABOVE_SOURCES.cure);
-        let upstreams = host.time.upstreams.first().and_then(|upstream| upstream.place.as_ref());
-        findings.add(host, finding.and(upstreams, "its sources begin here"));
+        let first = first(site, host);
+        findings.add(host, finding.and(Some(&first), "its sources begin here"));
     }
 }
 
 /// Where a host's first source is written.
-fn first(site: &Site<'_>, index: usize, host: &Host) -> Place {
-    let key = host.time.upstreams.first().map(|upstream| at(upstream, host));
-    let extra = || site.extra.get(&index)?.sources.first()?.place.cloned();
-    key.or_else(extra).unwrap_or_else(|| host.place.clone())
+fn first(site: &Site<'_>, host: &Host) -> Place {
+    site.upstreams(host).next().map_or_else(|| host.place.clone(), |(upstream, _)| at(upstream, host))
 }

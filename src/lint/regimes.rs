@@ -31,7 +31,7 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     }
     for (index, host) in site.hosts() {
         host_itself(site, index, host, findings);
-        polls(site, index, host, findings);
+        polls(site, host, findings);
         if *host.role == Role::Client {
             client(site, index, host, findings);
         }
@@ -65,7 +65,7 @@ fn host_itself<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut
         add(findings, host, &LOCAL_CLOCK_SERVED, local.place.as_ref(), after);
     }
     let extra = site.extra.get(&index);
-    if !extra.is_some_and(|extra| extra.logs) {
+    if !extra.is_some_and(|extra| extra.keep_a_log()) {
         add(findings, host, &NO_CLOCK_LOG, None, " keeps no log of its clock".to_owned());
     }
     let user = host.ssh.user.as_ref();
@@ -76,19 +76,12 @@ fn host_itself<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut
     }
 }
 
-fn polls<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
+fn polls<'i>(site: &Site<'i>, host: &'i Host, findings: &mut Gathered<'i>) {
     let largest = findings.number(&POLL_TOO_SLOW, "largest");
-    let inventory = host.time.upstreams.iter().map(|upstream| {
+    for (upstream, _) in site.upstreams(host) {
         // `minpoll` alone takes `maxpoll` along.
         let longest = upstream.maxpoll.unwrap_or_else(|| upstream.minpoll.unwrap_or(MAX_POLL).max(MAX_POLL));
-        (longest, upstream.maxpoll.is_some(), at(upstream, host))
-    });
-    let extra = site.extra.get(&index).into_iter().flat_map(|extra| &extra.sources);
-    let extra = extra.map(|source| {
-        (source.max_poll, source.max_poll_written, source.place.unwrap_or(&host.place).clone())
-    });
-    let all: Vec<_> = inventory.chain(extra).collect();
-    for (longest, written, place) in all {
+        let (written, place) = (upstream.maxpoll.is_some(), at(upstream, host));
         if f64::from(longest) > largest {
             let after = format!(" may wait 2^{longest} s between polls, and 2^{largest} s is asked for");
             add(findings, host, &POLL_TOO_SLOW, Some(&place), after);
@@ -111,10 +104,6 @@ fn client<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gath
         }
     }
     let Some(extra) = site.extra.get(&index) else { return };
-    for source in extra.sources.iter().filter(|source| !site.is_inside(&source.name)) {
-        let after = format!(" is a client and follows `{}` outside the inventory", source.name);
-        add(findings, host, &EXTERNAL_SOURCE_ON_CLIENT, source.place, after);
-    }
     if let Some(place) = extra.port {
         add(findings, host, &PORT_ON_CLIENT, Some(place), " is a client and opens an NTP port".to_owned());
     }

@@ -23,8 +23,8 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
             findings
                 .add(host, Finding::new(&BOOT_CLOCK_SERVED, place, "server ", after, BOOT_CLOCK_SERVED.cure));
         }
-        let closed =
-            host.time.allow.is_empty() && site.extra.get(&index).is_none_or(|extra| extra.access.is_empty());
+        let more = site.extra.get(&index).is_some_and(|extra| extra.more_lines || !extra.access.is_empty());
+        let closed = host.time.allow.is_empty() && !more;
         let used = site.used.get(index).copied().unwrap_or_default();
         if used != Used::Yes && (clients || closed) {
             let after = match (used, closed) {

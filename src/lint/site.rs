@@ -35,11 +35,29 @@ pub(super) enum Kind {
     Pool,
 }
 
+/// What extra lines say, by what hosts share: those with the same lines are read once.
+pub(super) struct Lines<'i>(HashMap<usize, ExtraLines<'i>>);
+
+impl<'i> Lines<'i> {
+    pub(super) fn of(inventory: &'i Inventory) -> Self {
+        let mut lines = HashMap::new();
+        for host in inventory.hosts.iter().filter(|host| !host.time.extra.is_empty()) {
+            lines.entry(host.time.identity()).or_insert_with(|| ExtraLines::of(host));
+        }
+        Self(lines)
+    }
+
+    fn get(&self, host: &Host) -> Option<&ExtraLines<'i>> {
+        if host.time.extra.is_empty() { None } else { self.0.get(&host.time.identity()) }
+    }
+}
+
 /// An inventory and its tables.
 pub(super) struct Site<'i> {
     pub(super) inventory: &'i Inventory,
     /// By host.
-    pub(super) extra: HashMap<usize, ExtraLines<'i>>,
+    pub(super) extra: HashMap<usize, &'i ExtraLines<'i>>,
+    lines: &'i Lines<'i>,
     /// `None`: several hosts have that address.
     by_address: HashMap<&'i str, Option<usize>>,
     groups: HashMap<&'i str, usize>,
@@ -108,14 +126,15 @@ impl Some2 {
 }
 
 impl<'i> Site<'i> {
-    pub(super) fn new(inventory: &'i Inventory) -> Self {
+    pub(super) fn new(inventory: &'i Inventory, lines: &'i Lines<'i>) -> Self {
         let groups =
             inventory.groups.iter().enumerate().map(|(at, group)| (group.name.as_str(), at)).collect();
-        let with_extra = inventory.hosts.iter().enumerate().filter(|(_, host)| !host.time.extra.is_empty());
-        let extra = with_extra.map(|(index, host)| (index, ExtraLines::of(host))).collect();
+        let hosts = inventory.hosts.iter().enumerate();
+        let extra = hosts.filter_map(|(index, host)| Some((index, lines.get(host)?))).collect();
         let mut site = Self {
             inventory,
             extra,
+            lines,
             by_address: inventory.by_address(),
             groups,
             reached: Vec::new(),
@@ -156,17 +175,13 @@ impl<'i> Site<'i> {
         }
     }
 
-    /// Whether a name or an address is that of a host of the inventory.
-    pub(super) fn is_inside(&self, name: &str) -> bool {
-        self.by_address.contains_key(name)
-    }
-
-    /// Where a host's upstreams lead, each with its own words.
+    /// Where a host's upstreams lead, those of its extra lines behind the others, each with its own words.
     pub(super) fn upstreams(
         &self,
         host: &'i Host,
     ) -> impl Iterator<Item = (&'i Sourced<Upstream>, Leads<'i>)> {
-        host.time.upstreams.iter().filter_map(|upstream| Some((upstream, self.leads(&upstream.value)?)))
+        let upstreams = all_upstreams(host, self.lines.get(host));
+        upstreams.filter_map(|upstream| Some((upstream, self.leads(&upstream.value)?)))
     }
 
     /// The upstreams that a host may follow: those with `noselect` are only measured.
@@ -178,7 +193,7 @@ impl<'i> Site<'i> {
     pub(super) fn is_fed(&self, index: usize) -> bool {
         let Some(host) = self.host(index) else { return false };
         let outside = self.sources(host).any(|(_, leads)| matches!(leads, Leads::Outside(..)));
-        outside || self.extra.get(&index).is_some_and(ExtraLines::feed)
+        outside || self.extra.get(&index).is_some_and(|extra| extra.feed())
     }
 
     /// The hosts that follow `from`, their followers, and so on, `from` included.
@@ -224,7 +239,7 @@ impl<'i> Site<'i> {
         followers
     }
 
-    fn make_up(&self, members: &[usize]) -> MadeOf {
+    pub(super) fn make_up(&self, members: &[usize]) -> MadeOf {
         let mut made_of = MadeOf { members: members.len(), ..MadeOf::default() };
         let mut latest = Seconds(0.0);
         for &member in members {
@@ -266,12 +281,6 @@ impl<'i> Site<'i> {
                 }
             }
         }
-        let extra = self.extra.values().flat_map(|extra| &extra.sources);
-        for source in extra {
-            if let Some(server) = self.by_address.get(source.name.as_str()).copied().flatten() {
-                raise(&mut used, server, Used::Yes);
-            }
-        }
         for (group, (named, peers)) in named.into_iter().zip(peers).enumerate() {
             for &member in self.members(group) {
                 let is_peer = || {
@@ -304,6 +313,14 @@ fn set(flags: &mut [bool], index: usize) {
     if let Some(flag) = flags.get_mut(index) {
         *flag = true;
     }
+}
+
+/// Everything that a host names as its source: its upstreams, and those of its extra lines.
+pub(crate) fn all_upstreams<'i>(
+    host: &'i Host,
+    extra: Option<&'i ExtraLines<'i>>,
+) -> impl Iterator<Item = &'i Sourced<Upstream>> + use<'i> {
+    host.time.upstreams.iter().chain(extra.into_iter().flat_map(|extra| &extra.sources))
 }
 
 /// An orphan's words.

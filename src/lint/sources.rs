@@ -69,8 +69,7 @@ fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &
     if host.time.local.is_some() || site.is_fed(index) || follows() {
         return;
     }
-    let extra = site.extra.get(&index).is_some_and(|extra| !extra.sources.is_empty());
-    let measures = extra || site.upstreams(host).any(|(_, leads)| is_somebody(site, index, leads));
+    let measures = site.upstreams(host).any(|(_, leads)| is_somebody(site, index, leads));
     let place = host.place.clone();
     let finding = match (*host.role, measures) {
         (Role::Server, false) => Finding::new(
@@ -103,7 +102,7 @@ fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &
         ),
     };
     // Hosts that have nothing from the same line have one mistake in common.
-    let together = host.time.upstreams.first().map(|upstream| at(upstream, host));
+    let together = site.upstreams(host).next().map(|(upstream, _)| at(upstream, host));
     findings.add(host, finding.together(together.unwrap_or_else(|| place_or_host(&host.role, host))));
 }
 

@@ -105,7 +105,8 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
             else {
                 continue;
             };
-            let place = host.time.upstreams.first().map_or_else(|| host.place.clone(), |up| at(up, host));
+            let place =
+                site.upstreams(host).next().map_or_else(|| host.place.clone(), |(up, _)| at(up, host));
             let after = format!(" would be at stratum 16{when}: unsynchronised");
             let finding = Finding::new(&STRATUM_TOO_DEEP, place, "host ", after, STRATUM_TOO_DEEP.cure);
             let first = site.host(reached.from);

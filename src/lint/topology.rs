@@ -137,10 +137,10 @@ fn set<T>(list: &mut [T], index: usize, value: T) {
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let graph = Graph::new(site);
     for component in graph.components() {
-        let ring: Vec<&Host> = component.iter().filter_map(|&node| site.host(node)).collect();
+        let ring: Vec<&'i Host> = component.iter().filter_map(|&node| site.host(node)).collect();
         if ring.len() > 1
             && !is_fed(site, &graph, &component, &ring)
-            && let Some(finding) = finding(&ring)
+            && let Some(finding) = finding(site, &ring)
         {
             findings.add_whole(&ring, finding);
         }
@@ -158,7 +158,7 @@ fn is_fed(site: &Site<'_>, graph: &Graph, component: &[usize], ring: &[&Host]) -
         || component.iter().any(leaves)
 }
 
-fn finding(ring: &[&Host]) -> Option<Finding> {
+fn finding<'i>(site: &Site<'i>, ring: &[&'i Host]) -> Option<Finding> {
     let (first, second) = (ring.first()?, ring.get(1)?);
     let names: Vec<_> = ring.iter().take(4).map(|host| format!("`{}`", host.name)).collect();
     let more = if ring.len() > names.len() {
@@ -167,9 +167,9 @@ fn finding(ring: &[&Host]) -> Option<Finding> {
         String::new()
     };
     let message = format!("{}{more} follow only each other", names.join(", "));
-    let upstream = first.time.upstreams.first()?;
+    let upstream = |host: &'i Host| Some(site.sources(host).next()?.0);
     let help = "give one of them a source outside, or all of them `local: { stratum: 10, orphan: true }`";
-    let other = second.time.upstreams.first().and_then(|upstream| upstream.place.as_ref());
-    let finding = Finding::new(&SYNC_LOOP, place_or_host(upstream, first), message, "", help);
+    let other = upstream(second).and_then(|upstream| upstream.place.as_ref());
+    let finding = Finding::new(&SYNC_LOOP, place_or_host(upstream(first)?, first), message, "", help);
     Some(finding.and(other, format!("the upstream of `{}`", second.name)))
 }
