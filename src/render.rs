@@ -4,6 +4,7 @@
 //! that lost a digit or an extra line that overrides a key is found here, not on the host.
 
 pub(crate) mod directory;
+pub(crate) mod extra_line;
 mod read_back;
 mod source_line;
 mod template;
@@ -17,6 +18,7 @@ use timefleet_agent::host::desired::{AGENT_USER, Daemon, Desired, Layout};
 use crate::inventory::host::{DaemonKind, Role, Service};
 use crate::inventory::{Host, Inventory, Place};
 
+pub(crate) use read_back::wrong_extra_lines;
 use source_line::SourceLine;
 pub(crate) use template::Templates;
 

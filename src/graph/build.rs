@@ -74,7 +74,7 @@ fn outside(classes: &[Class<'_>]) -> Vec<Node> {
 
 fn node(class: &Class<'_>) -> Node {
     let names: Vec<&str> = class.hosts.iter().map(|host| host.name.as_str()).collect();
-    let local = class.first.time.local.as_ref().map(|local| {
+    let local = class.local.map(|local| {
         let orphan = if local.orphan { " orphan" } else { "" };
         format!("local stratum {}{orphan}", local.stratum)
     });
@@ -234,5 +234,5 @@ impl Verdict {
 }
 
 fn local_stratum(class: &Class<'_>) -> Option<Stratum> {
-    class.first.time.local.as_ref().map(|local| Stratum::FromLocal(local.stratum))
+    class.local.map(|local| Stratum::FromLocal(local.stratum))
 }

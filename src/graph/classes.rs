@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::ways::{self, Way};
-use crate::inventory::host::Role;
+use crate::inventory::host::{Local, Role};
 use crate::inventory::{Host, Inventory};
+use crate::lint::{Lines, own_clock};
 
 /// As many servers that are alike are still shown one by one: a picture of three servers has three boxes.
 const SERVERS_SHOWN: usize = 6;
@@ -15,6 +16,8 @@ pub(super) struct Class<'i> {
     pub(super) hosts: Vec<&'i Host>,
     /// Whom they follow.
     pub(super) ways: Vec<Way>,
+    /// Their own clocks.
+    pub(super) local: Option<Local>,
     /// All of them are, or none.
     pub(super) selected: bool,
 }
@@ -39,9 +42,12 @@ pub(super) fn classes<'i>(
     let mut sets: Vec<Vec<usize>> = Vec::new();
     let is_selected = |host: usize| selected.is_none_or(|selected| selected.binary_search(&host).is_ok());
     let inside = inventory.by_address();
+    let lines = Lines::of(inventory);
+    let ways_of = |index: usize, host| ways::of(host, index, &inside, lines.get(host));
+    let local_of = |host| own_clock(host, lines.get(host)).map(|local| local.value);
     for (index, host) in inventory.hosts.iter().enumerate() {
         let set = *by_likeness
-            .entry(likeness(host, ways::of(host, index, &inside), is_selected(index)))
+            .entry(likeness(host, ways_of(index, host), local_of(host), is_selected(index)))
             .or_insert(sets.len());
         match sets.get_mut(set) {
             Some(set) => set.push(index),
@@ -69,18 +75,18 @@ pub(super) fn classes<'i>(
             }
         }
         let selected = part.first().is_some_and(|&host| is_selected(host));
-        let ways = part.first().map_or_else(Vec::new, |&index| ways::of(first, index, &inside));
-        classes.push(Class { first, hosts, ways, selected });
+        let ways = part.first().map_or_else(Vec::new, |&index| ways_of(index, first));
+        classes.push(Class { first, hosts, ways, local: local_of(first), selected });
     }
     (classes, class_of)
 }
 
-fn likeness(host: &Host, ways: Vec<Way>, selected: bool) -> Likeness<'_> {
+fn likeness(host: &Host, ways: Vec<Way>, local: Option<Local>, selected: bool) -> Likeness<'_> {
     Likeness {
         server: *host.role == Role::Server,
         groups: &host.groups,
         ways,
-        local: format!("{:?}", host.time.local.as_ref().map(|local| local.value)),
+        local: format!("{local:?}"),
         selected,
     }
 }

@@ -28,16 +28,21 @@ pub(super) enum To {
     Group(String),
 }
 
-/// The ways of one host (an index); `inside` are the hosts of the inventory by their addresses and names.
-pub(super) fn of(host: &Host, index: usize, inside: &HashMap<&str, Option<usize>>) -> Vec<Way> {
+/// The ways of one host (an index); `inside` are the hosts of the inventory by their addresses and names, `extra` what
+/// the host's extra lines say.
+pub(super) fn of<'i>(
+    host: &'i Host,
+    index: usize,
+    inside: &HashMap<&str, Option<usize>>,
+    extra: Option<&'i ExtraLines<'i>>,
+) -> Vec<Way> {
     let server = |name: &str| match inside.get(name).copied().flatten() {
         Some(host) => To::Host(host),
         None => To::Outside(Kind::OutsideServer, name.to_owned()),
     };
-    let extra = (!host.time.extra.is_empty()).then(|| ExtraLines::of(host));
     let keys = host.time.upstreams.len();
     let mut ways: Vec<Way> = Vec::new();
-    for (at, upstream) in all_upstreams(host, extra.as_ref()).enumerate() {
+    for (at, upstream) in all_upstreams(host, extra).enumerate() {
         let to = match &upstream.from {
             UpstreamFrom::Server(name) => server(name),
             UpstreamFrom::Pool(name) => To::Outside(Kind::OutsidePool, name.clone()),
@@ -51,7 +56,7 @@ pub(super) fn of(host: &Host, index: usize, inside: &HashMap<&str, Option<usize>
         };
         ways.push(Way { to, options, measured });
     }
-    if let Some(extra) = &extra {
+    if let Some(extra) = extra {
         let mut add = |name: &str, kind| {
             let (to, options) = (To::Outside(kind, name.to_owned()), "extra line".to_owned());
             ways.push(Way { to, options, measured: false });

@@ -11,7 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod files;
 pub(crate) mod host;
 mod keys;
-mod network;
+pub(crate) mod network;
 mod node;
 mod options;
 pub(crate) mod problem;

@@ -2,9 +2,11 @@
 //! a chronyd, values that no key gives.
 
 use timefleet_agent::config::{self, AccessRule};
+use timefleet_agent::time::Seconds;
 
-use crate::inventory::host::{Options, Upstream, UpstreamFrom};
+use crate::inventory::host::{DaemonKind, Local, MakeStep, Options, Upstream, UpstreamFrom};
 use crate::inventory::{Host, Place, Sourced};
+use crate::render::extra_line::{directive, key_of};
 
 /// Logs that show how good the clock was.
 const CLOCK_LOGS: [&str; 5] = ["tracking", "measurements", "rawmeasurements", "statistics", "refclocks"];
@@ -32,6 +34,16 @@ pub(crate) struct ExtraLines<'i> {
     logs: bool,
     /// `logdir`: without it nothing is logged.
     log_directory: bool,
+    /// Values that no key gives: `local`.
+    pub(crate) local: Option<Sourced<Local>>,
+    /// `maxdistance`.
+    pub(super) max_distance: Option<Sourced<Seconds>>,
+    /// `makestep`.
+    pub(super) make_step: Option<Sourced<MakeStep>>,
+    /// `minsources`.
+    pub(super) min_sources: Option<Sourced<u32>>,
+    /// `cmdport`.
+    pub(super) command_port: Option<Sourced<u16>>,
     /// `port` above 0.
     pub(super) port: Option<&'i Place>,
     /// `user root`.
@@ -43,6 +55,9 @@ impl<'i> ExtraLines<'i> {
         let mut lines = Self::default();
         for line in &host.time.extra {
             lines.read(line);
+            if *host.time.daemon == DaemonKind::Chronyd {
+                lines.value(host, line);
+            }
         }
         lines
     }
@@ -92,6 +107,34 @@ impl<'i> ExtraLines<'i> {
         }
     }
 
+    /// What a line says that no key does. The last one counts, as in chronyd.
+    fn value(&mut self, host: &Host, line: &Sourced<String>) {
+        let directive = directive(&line.value);
+        let speaks = ["local", "maxdistance", "makestep", "minsources", "cmdport"];
+        if !speaks.contains(&directive.as_str()) || key_of(host, &directive).is_some() {
+            return;
+        }
+        let Ok(config) = config::parse("extra", &line.value) else { return };
+        let place = || line.place.clone();
+        match directive.as_str() {
+            "local" => {
+                self.local = config.local.map(|local| Sourced { value: own_clock(local), place: place() });
+            }
+            "maxdistance" => {
+                self.max_distance = Some(Sourced { value: config.max_distance, place: place() });
+            }
+            "makestep" => {
+                let step = config.make_step.map(|step| MakeStep {
+                    threshold: step.threshold,
+                    limit: step.limit.map_or(-1, |limit| i32::try_from(limit).unwrap_or(i32::MAX)),
+                });
+                self.make_step = step.map(|value| Sourced { value, place: place() });
+            }
+            "minsources" => self.min_sources = Some(Sourced { value: config.min_sources, place: place() }),
+            _ => self.command_port = Some(Sourced { value: config.command_port, place: place() }),
+        }
+    }
+
     fn access(&mut self, word: &str, line: &str, place: Option<&'i Place>) {
         let Ok(config) = config::parse("extra", line) else { return };
         if word == "cmdallow" {
@@ -101,6 +144,19 @@ impl<'i> ExtraLines<'i> {
         } else {
             self.access.extend(config.access.into_iter().map(|rule| (rule, place)));
         }
+    }
+}
+
+fn own_clock(local: config::Local) -> Local {
+    let config::Local { stratum, distance, orphan, activate, wait_synced, wait_unsynced } = local;
+    let above_zero = |value: Seconds| (value > Seconds::ZERO).then_some(value);
+    Local {
+        stratum,
+        orphan,
+        distance: Some(distance),
+        activate: above_zero(activate),
+        waitsynced: above_zero(wait_synced),
+        waitunsynced: above_zero(wait_unsynced),
     }
 }
 

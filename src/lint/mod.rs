@@ -34,10 +34,10 @@ pub(crate) use access::Access;
 pub(crate) use catalogue::RULES;
 pub(crate) use extra_lines::ExtraLines;
 pub(crate) use policy::{Policy, UnknownRule};
-pub(crate) use site::all_upstreams;
+pub(crate) use site::{Lines, all_upstreams, own_clock};
 
 use gathered::Gathered;
-use site::{Lines, Site};
+use site::Site;
 use strata::Strata;
 pub(crate) use topology::components;
 

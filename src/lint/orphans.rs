@@ -6,8 +6,7 @@ use std::rc::Rc;
 use super::catalogue::{LOCAL_BEYOND_MAXDISTANCE, ORPHAN_MISMATCH, ORPHANS_APART};
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
-use super::site::{LOCAL_DISTANCE, Leads, Site, Some2, at, orphan};
-use super::sources::max_distance;
+use super::site::{LOCAL_DISTANCE, Leads, Site, Some2, at};
 use crate::inventory::{Host, Place};
 
 /// Orphans that should be one mesh: somebody follows them together, or they have one stratum and poll each other.
@@ -19,7 +18,8 @@ struct Meshes {
 impl Meshes {
     fn of(site: &Site<'_>) -> Self {
         let mut meshes = Self { parent: (0..site.inventory.hosts.len()).collect() };
-        let is_orphan = |host: usize| site.host(host).and_then(orphan).map(|local| local.stratum);
+        let is_orphan =
+            |host: usize| site.host(host).and_then(|host| site.orphan(host)).map(|local| local.stratum);
         let mut joined = vec![None; site.inventory.groups.len()];
         for (index, host) in site.hosts() {
             let own = is_orphan(index);
@@ -81,7 +81,7 @@ impl Meshes {
     fn collect(mut self, site: &Site<'_>) -> Vec<Vec<usize>> {
         let mut index: HashMap<usize, usize> = HashMap::new();
         let mut meshes: Vec<Vec<usize>> = Vec::new();
-        for (host, _) in site.hosts().filter(|(_, host)| orphan(host).is_some()) {
+        for (host, _) in site.hosts().filter(|(_, host)| site.orphan(host).is_some()) {
             let first = self.find(host);
             let slot = *index.entry(first).or_insert(meshes.len());
             match meshes.get_mut(slot) {
@@ -127,24 +127,25 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     }
 }
 
-fn local_place(host: &Host) -> Place {
-    host.time.local.as_ref().map_or_else(|| host.place.clone(), |local| place_or_host(local, host))
+fn local_place<'i>(site: &Site<'i>, host: &'i Host) -> Place {
+    site.local(host).map_or_else(|| host.place.clone(), |local| place_or_host(local, host))
 }
 
 fn strata<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
     let hosts = || mesh.iter().filter_map(|&host| site.host(host));
-    let Some((first, stratum)) = hosts().next().and_then(|host| Some((host, orphan(host)?.stratum))) else {
+    let Some((first, stratum)) = hosts().next().and_then(|host| Some((host, site.orphan(host)?.stratum)))
+    else {
         return;
     };
     for host in hosts() {
-        let Some(local) = orphan(host).filter(|local| local.stratum != stratum) else { continue };
+        let Some(local) = site.orphan(host).filter(|local| local.stratum != stratum) else { continue };
         let after = format!(" is an orphan at stratum {} among orphans at stratum {stratum}", local.stratum);
         let help = "give all of them the same `local: { stratum }`";
-        let finding = Finding::new(&ORPHAN_MISMATCH, local_place(host), "server ", after, help);
+        let finding = Finding::new(&ORPHAN_MISMATCH, local_place(site, host), "server ", after, help);
         findings.add_beside(
             host,
             first,
-            finding.and(Some(&local_place(first)), format!("that of `{}`", first.name)),
+            finding.and(Some(&local_place(site, first)), format!("that of `{}`", first.name)),
         );
     }
 }
@@ -171,7 +172,7 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
         };
         let help =
             "let them follow their own group: `upstreams: [{ group: THEIR-GROUP }]` leaves each itself out";
-        let finding = Finding::new(rule, local_place(host), "server ", after, help);
+        let finding = Finding::new(rule, local_place(site, host), "server ", after, help);
         findings.add_beside(
             host,
             missing,
@@ -218,24 +219,24 @@ fn distances<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut G
         };
         let Some(server_index) = server.filter(|&server| server != index) else { continue };
         let Some(server) = site.host(server_index) else { continue };
-        let Some(local) = &server.time.local else { continue };
+        let Some(local) = site.local(server) else { continue };
         let distance = local.distance.unwrap_or(LOCAL_DISTANCE);
         // One that never had a source begins at once, whatever the distance.
         let waits = local.orphan || site.reached.get(server_index) == Some(&true);
-        if !waits || distance < max_distance(host) {
+        if !waits || distance < site.max_distance(host) {
             continue;
         }
         let rule = if local.orphan { &ORPHAN_MISMATCH } else { &LOCAL_BEYOND_MAXDISTANCE };
-        let place =
-            host.time.maxdistance.as_ref().map_or_else(|| at(upstream, host), |at| place_or_host(at, host));
+        let written = site.written_max_distance(host);
+        let place = written.map_or_else(|| at(upstream, host), |at| place_or_host(at, host));
         let after = format!(
             " rejects a root distance of {} s, and `{}` serves its own clock only from {} s on",
-            max_distance(host).0,
+            site.max_distance(host).0,
             server.name,
             distance.0
         );
         let help = "set `local: { distance }` of the server below every client's `maxdistance`";
         let finding = Finding::new(rule, place, "host ", after, help);
-        findings.add_beside(host, server, finding.and(Some(&local_place(server)), "its `local`"));
+        findings.add_beside(host, server, finding.and(Some(&local_place(site, server)), "its `local`"));
     }
 }

@@ -118,7 +118,7 @@ fn isolated<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Ga
     let alone = |server: usize| {
         server != index
             && site.reached.get(server) == Some(&false)
-            && site.host(server).is_some_and(|server| server.time.local.is_some())
+            && site.host(server).is_some_and(|server| site.local(server).is_some())
     };
     let server = site.sources(host).find_map(|(_, leads)| match leads {
         Leads::Host(server) if alone(server) => site.host(server),
@@ -134,7 +134,7 @@ fn isolated<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Ga
             && is_public(name)
         {
             let after = format!(" follows `{name}` beside `{}`, which has only its own clock", server.name);
-            let local = server.time.local.as_ref().map(|local| place_or_host(local, server));
+            let local = site.local(server).map(|local| place_or_host(local, server));
             let help = PUBLIC_POOL_IN_ISOLATED_SITE.cure;
             let finding =
                 Finding::new(&PUBLIC_POOL_IN_ISOLATED_SITE, at(upstream, host), "host ", after, help);

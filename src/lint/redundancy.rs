@@ -9,7 +9,7 @@ use super::catalogue::{
 };
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
-use super::site::{Kind, Leads, MadeOf, POOL_SOURCES, Site, at, orphan};
+use super::site::{Kind, Leads, MadeOf, POOL_SOURCES, Site, at};
 use crate::inventory::host::{Role, Upstream};
 use crate::inventory::{Host, Place};
 
@@ -64,7 +64,7 @@ struct Count {
 impl Count {
     fn of(site: &Site<'_>, index: usize, host: &Host, overlaps: &mut Overlaps) -> Self {
         let mut count = Self::default();
-        let own = orphan(host).map(|local| local.stratum);
+        let own = site.orphan(host).map(|local| local.stratum);
         let mut outside: Vec<(String, usize, bool)> = Vec::new();
         let (mut hosts, mut groups) = (Vec::new(), Vec::new());
         for (upstream, leads) in site.sources(host) {
@@ -101,7 +101,7 @@ impl Count {
 
     fn host(&mut self, site: &Site<'_>, server: usize, own: Option<u8>) {
         let Some(host) = site.host(server) else { return };
-        let stratum = orphan(host).map(|local| local.stratum);
+        let stratum = site.orphan(host).map(|local| local.stratum);
         self.all += 1;
         self.servers += 1;
         if own.is_some() && stratum == own {
@@ -220,9 +220,9 @@ fn required<'i>(site: &Site<'i>, host: &'i Host, findings: &mut Gathered<'i>) {
 }
 
 fn minsources<'i>(site: &Site<'i>, host: &'i Host, sources: usize, findings: &mut Gathered<'i>) {
-    let Some(wanted) = &host.time.minsources else { return };
+    let Some(wanted) = site.min_sources(host) else { return };
     // A server with a clock of its own goes on with that.
-    let own = *host.role == Role::Server && host.time.local.is_some();
+    let own = *host.role == Role::Server && site.local(host).is_some();
     if !own && usize::try_from(wanted.value).unwrap_or(usize::MAX) > sources {
         let after = format!(
             " waits for {} and can have {sources}",

@@ -60,7 +60,7 @@ fn host_itself<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut
         );
         add(findings, host, &BOUND_TOO_WIDE, host.time.bound.place.as_ref(), after);
     }
-    if let (Role::Server, Some(local)) = (*host.role, &host.time.local) {
+    if let (Role::Server, Some(local)) = (*host.role, site.local(host)) {
         let after = " may serve its own clock".to_owned();
         add(findings, host, &LOCAL_CLOCK_SERVED, local.place.as_ref(), after);
     }
@@ -93,9 +93,10 @@ fn polls<'i>(site: &Site<'i>, host: &'i Host, findings: &mut Gathered<'i>) {
 }
 
 fn client<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
-    if *host.time.cmdport != 0 {
-        let after = format!(" is a client and has its monitoring port {} open", *host.time.cmdport);
-        add(findings, host, &COMMAND_PORT_ON_CLIENT, host.time.cmdport.place.as_ref(), after);
+    let port = site.command_port(host);
+    if **port != 0 {
+        let after = format!(" is a client and has its monitoring port {} open", **port);
+        add(findings, host, &COMMAND_PORT_ON_CLIENT, port.place.as_ref(), after);
     }
     for (upstream, leads) in site.upstreams(host) {
         if let Leads::Outside(name, _) = leads {

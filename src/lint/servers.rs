@@ -13,8 +13,8 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
     let least = findings.number(&LOCAL_STRATUM_TOO_LOW, "least");
     for (index, host) in site.hosts().filter(|(_, host)| *host.role == Role::Server) {
         let reached = site.reached.get(index) == Some(&true);
-        local_stratum(host, least, strata.with_sources(index).filter(|_| reached), findings);
-        if let Some(local) = &host.time.local
+        local_stratum(site, host, least, strata.with_sources(index).filter(|_| reached), findings);
+        if let Some(local) = site.local(host)
             && local.activate.is_none()
             && reached
         {
@@ -40,8 +40,14 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
     }
 }
 
-fn local_stratum<'i>(host: &'i Host, least: f64, real: Option<u8>, findings: &mut Gathered<'i>) {
-    let Some(local) = &host.time.local else { return };
+fn local_stratum<'i>(
+    site: &Site<'i>,
+    host: &'i Host,
+    least: f64,
+    real: Option<u8>,
+    findings: &mut Gathered<'i>,
+) {
+    let Some(local) = site.local(host) else { return };
     let after = match real {
         _ if f64::from(local.stratum) < least => {
             format!(" would serve a clock that nobody set at stratum {}", local.stratum)

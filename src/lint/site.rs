@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use timefleet_agent::time::Seconds;
 
 use super::extra_lines::ExtraLines;
-use crate::inventory::host::{Local, Role, Upstream, UpstreamFrom};
-use crate::inventory::{Host, Inventory, Place, Sourced};
+use crate::inventory::host::{Local, MakeStep, Role, Upstream, UpstreamFrom};
+use crate::inventory::{Host, Inventory, MAX_DISTANCE, Place, Sourced};
 
 /// chrony.conf(5) `maxsources`.
 pub(super) const POOL_SOURCES: usize = 4;
@@ -36,10 +36,10 @@ pub(super) enum Kind {
 }
 
 /// What extra lines say, by what hosts share: those with the same lines are read once.
-pub(super) struct Lines<'i>(HashMap<usize, ExtraLines<'i>>);
+pub(crate) struct Lines<'i>(HashMap<usize, ExtraLines<'i>>);
 
 impl<'i> Lines<'i> {
-    pub(super) fn of(inventory: &'i Inventory) -> Self {
+    pub(crate) fn of(inventory: &'i Inventory) -> Self {
         let mut lines = HashMap::new();
         for host in inventory.hosts.iter().filter(|host| !host.time.extra.is_empty()) {
             lines.entry(host.time.identity()).or_insert_with(|| ExtraLines::of(host));
@@ -47,7 +47,7 @@ impl<'i> Lines<'i> {
         Self(lines)
     }
 
-    fn get(&self, host: &Host) -> Option<&ExtraLines<'i>> {
+    pub(crate) fn get(&'i self, host: &Host) -> Option<&'i ExtraLines<'i>> {
         if host.time.extra.is_empty() { None } else { self.0.get(&host.time.identity()) }
     }
 }
@@ -175,6 +175,43 @@ impl<'i> Site<'i> {
         }
     }
 
+    /// A host's own clock, from its key or from an extra line where no key speaks of it.
+    pub(super) fn local(&self, host: &'i Host) -> Option<&'i Sourced<Local>> {
+        own_clock(host, self.lines.get(host))
+    }
+
+    /// The same, of a server that is an orphan.
+    pub(super) fn orphan(&self, host: &'i Host) -> Option<&'i Sourced<Local>> {
+        self.local(host).filter(|local| local.orphan && *host.role == Role::Server)
+    }
+
+    /// The root distance above which a host rejects a source, where somebody wrote one.
+    pub(super) fn written_max_distance(&self, host: &'i Host) -> Option<&'i Sourced<Seconds>> {
+        host.time.maxdistance.as_ref().or_else(|| self.lines.get(host)?.max_distance.as_ref())
+    }
+
+    /// The root distance above which a host rejects a source.
+    pub(super) fn max_distance(&self, host: &'i Host) -> Seconds {
+        self.written_max_distance(host).map_or(MAX_DISTANCE, |distance| distance.value)
+    }
+
+    /// When a host steps its clock.
+    pub(super) fn make_step(&self, host: &'i Host) -> Option<&'i Sourced<MakeStep>> {
+        let line = || self.lines.get(host)?.make_step.as_ref();
+        line().or(host.time.makestep.as_ref())
+    }
+
+    /// How many sources a host waits for.
+    pub(super) fn min_sources(&self, host: &'i Host) -> Option<&'i Sourced<u32>> {
+        host.time.minsources.as_ref().or_else(|| self.lines.get(host)?.min_sources.as_ref())
+    }
+
+    /// A host's monitoring port.
+    pub(super) fn command_port(&self, host: &'i Host) -> &'i Sourced<u16> {
+        let line = || self.lines.get(host)?.command_port.as_ref();
+        line().unwrap_or(&host.time.cmdport)
+    }
+
     /// Where a host's upstreams lead, those of its extra lines behind the others, each with its own words.
     pub(super) fn upstreams(
         &self,
@@ -250,7 +287,7 @@ impl<'i> Site<'i> {
             if self.reached.get(member) == Some(&true) {
                 made_of.reached += 1;
             }
-            if let Some(local) = &host.time.local {
+            if let Some(local) = self.local(host) {
                 if local.orphan {
                     *made_of.orphans.entry(local.stratum).or_default() += 1;
                 }
@@ -323,9 +360,9 @@ pub(crate) fn all_upstreams<'i>(
     host.time.upstreams.iter().chain(extra.into_iter().flat_map(|extra| &extra.sources))
 }
 
-/// An orphan's words.
-pub(super) fn orphan(host: &Host) -> Option<&Sourced<Local>> {
-    host.time.local.as_ref().filter(|local| local.orphan && *host.role == Role::Server)
+/// A host's own clock, from its key or from its extra lines.
+pub(crate) fn own_clock<'i>(host: &'i Host, extra: Option<&'i ExtraLines<'i>>) -> Option<&'i Sourced<Local>> {
+    host.time.local.as_ref().or_else(|| extra?.local.as_ref())
 }
 
 /// Where an upstream was written, or else its host.

@@ -10,7 +10,7 @@ use super::gathered::{Finding, Gathered};
 use super::site::{Leads, Site, Some2, at};
 use super::{others, place_or_host};
 use crate::inventory::host::{Platform, Role, Upstream};
-use crate::inventory::{Host, MAX_DISTANCE, Sourced};
+use crate::inventory::{Host, Sourced};
 
 /// What a Windows server's root distance stays below in practice: its root dispersion grows to several seconds.
 const WINDOWS_DISTANCE: Seconds = Seconds(16.0);
@@ -19,10 +19,10 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let mut silent = vec![false; site.inventory.groups.len()];
     for (index, host) in site.hosts() {
         without_source(site, index, host, findings);
-        own_clock(host, findings);
+        own_clock(site, host, findings);
         for (upstream, leads) in site.upstreams(host) {
             let windows = upstream.platform == Some(Platform::Windows) && !upstream.options.noselect;
-            if windows && max_distance(host) < WINDOWS_DISTANCE {
+            if windows && site.max_distance(host) < WINDOWS_DISTANCE {
                 let help =
                     "set `maxdistance: 16.0` on the host: Windows reports a root dispersion of seconds";
                 let after = " would never select this Windows server";
@@ -34,18 +34,13 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     }
 }
 
-/// The root distance above which a host rejects a source.
-pub(super) fn max_distance(host: &Host) -> Seconds {
-    host.time.maxdistance.as_ref().map_or(MAX_DISTANCE, |distance| distance.value)
-}
-
-fn own_clock<'i>(host: &'i Host, findings: &mut Gathered<'i>) {
-    if let (Role::Client, Some(given)) = (*host.role, &host.time.local) {
+fn own_clock<'i>(site: &Site<'i>, host: &'i Host, findings: &mut Gathered<'i>) {
+    if let (Role::Client, Some(given)) = (*host.role, site.local(host)) {
         let help = "take `local` away, or give the host `role: server`";
         let place = place_or_host(given, host);
         findings.add(host, Finding::new(&LOCAL_ON_CLIENT, place, "client ", " has a `local` clock", help));
     }
-    if let Some(step) = &host.time.makestep
+    if let Some(step) = site.make_step(host)
         && step.limit < 0
         && *host.time.control_clock
     {
@@ -66,7 +61,7 @@ fn is_somebody(site: &Site<'_>, index: usize, leads: Leads<'_>) -> bool {
 
 fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gathered<'i>) {
     let follows = || site.sources(host).any(|(_, leads)| is_somebody(site, index, leads));
-    if host.time.local.is_some() || site.is_fed(index) || follows() {
+    if site.local(host).is_some() || site.is_fed(index) || follows() {
         return;
     }
     let measures = site.upstreams(host).any(|(_, leads)| is_somebody(site, index, leads));

@@ -31,7 +31,7 @@ impl Strata {
             let receiver = site.extra.get(&index).is_some_and(|extra| extra.reference_clock);
             site.is_fed(index).then_some(if receiver { 1 } else { BELOW_OUTSIDE })
         };
-        let local = |index: usize| Some(site.host(index)?.time.local.as_ref()?.stratum);
+        let local = |index: usize| Some(site.local(site.host(index)?)?.stratum);
         let mut with = vec![None; ways.hosts];
         ways.spread(&mut with, fed);
         ways.spread(&mut with, local);
@@ -110,7 +110,7 @@ pub(super) fn check<'i>(site: &Site<'i>, strata: &Strata, findings: &mut Gathere
             let after = format!(" would be at stratum 16{when}: unsynchronised");
             let finding = Finding::new(&STRATUM_TOO_DEEP, place, "host ", after, STRATUM_TOO_DEEP.cure);
             let first = site.host(reached.from);
-            let local = first.and_then(|first| Some(place_or_host(first.time.local.as_ref()?, first)));
+            let local = first.and_then(|first| Some(place_or_host(site.local(first)?, first)));
             let label = first.map(|first| format!("the way begins at `{}`", first.name)).unwrap_or_default();
             findings.add(host, finding.and(local.as_ref(), label));
             break;

@@ -148,12 +148,12 @@ pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
 }
 
 /// Whether time comes into a ring: from a source outside, or from a member's own clock.
-fn is_fed(site: &Site<'_>, graph: &Graph, component: &[usize], ring: &[&Host]) -> bool {
+fn is_fed<'i>(site: &Site<'i>, graph: &Graph, component: &[usize], ring: &[&'i Host]) -> bool {
     let leaves = |&node: &usize| {
         let next = graph.edges.get(node).map_or(&[][..], Vec::as_slice);
         next.iter().any(|next| component.binary_search(next).is_err())
     };
-    ring.iter().any(|host| host.time.local.is_some())
+    ring.iter().any(|host| site.local(host).is_some())
         || component.iter().any(|&node| site.is_fed(node))
         || component.iter().any(leaves)
 }

@@ -6,12 +6,14 @@ use timefleet_agent::host::desired::Layout;
 use crate::inventory::host::DaemonKind;
 use crate::inventory::{Host, MAX_DISTANCE, Place, Sourced};
 
+use super::extra_line::{self, WrongLine};
 use super::source_line::SourceLine;
-use super::{Contradiction, RenderError, drift_file, ratelimit};
+use super::{Contradiction, RenderError, drift_file, layout, ratelimit};
 
 /// The text with the host's `extra` lines, when both say what the inventory says. `template` is what made the text.
 ///
-/// A chronyd knows more directives than the agent: for `daemon: chronyd` extra lines are taken as they are.
+/// A chronyd knows more directives than the agent: for `daemon: chronyd` lines that the agent does not know are taken as
+/// they are.
 pub(super) fn checked(
     host: &Host,
     template: &str,
@@ -31,6 +33,9 @@ pub(super) fn checked(
         return Ok(text);
     }
     let wanted = Wanted { extra: true, ..wanted };
+    if let Some(WrongLine { place, message, .. }) = extra_line::wrong(&wanted).into_iter().next() {
+        return Err(RenderError::Extra { host: host.name.clone(), place, message });
+    }
     let lines: Vec<&str> = extra.iter().map(|line| line.value.as_str()).collect();
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let whole = format!("{text}{end}{}\n", lines.join("\n"));
@@ -43,6 +48,11 @@ pub(super) fn checked(
         }
     }
     Ok(whole)
+}
+
+/// Everything that is wrong with a host's extra lines, each read alone.
+pub(crate) fn wrong_extra_lines(host: &Host) -> Vec<WrongLine> {
+    extra_line::wrong(&Wanted { host, sources: &[], layout: &layout(host), extra: true })
 }
 
 /// What a chronyd may know and the agent does not is left out; everything else must be read.
@@ -126,8 +136,8 @@ struct Difference {
 }
 
 /// What the inventory says.
-struct Wanted<'w> {
-    host: &'w Host,
+pub(super) struct Wanted<'w> {
+    pub(super) host: &'w Host,
     sources: &'w [SourceLine<'w>],
     layout: &'w Layout,
     /// Whether extra lines are among those that were read: they may add sources and access rules after those of the
@@ -148,9 +158,15 @@ fn place<T>(value: Option<&Sourced<T>>) -> Option<Place> {
 }
 
 impl Wanted<'_> {
-    /// The first key whose value is not what the configuration says. Both sides are compared as text: a number's
-    /// shortest decimal names one number only.
+    /// The first key whose value is not what the configuration says.
     fn first_difference(&self, config: &Config) -> Option<Difference> {
+        let differs = self.checks(config).into_iter().find(|(_, wanted, read, _)| wanted != read);
+        differs.map(|(key, wanted, read, place)| Difference { key, wanted, read, place })
+    }
+
+    /// Every key with its value and what the configuration says. Both sides are compared as text: a number's shortest
+    /// decimal names one number only.
+    pub(super) fn checks(&self, config: &Config) -> [Check; 12] {
         let time = &self.host.time;
         let limit = |limit: Option<u32>| limit.map_or(-1, i64::from);
         let read_step = config.make_step.map(|step| format!("{} {}", step.threshold.0, limit(step.limit)));
@@ -161,7 +177,7 @@ impl Wanted<'_> {
         let minsources = time.minsources.as_ref().map_or(1, |count| count.value);
         let read_keys = config.key_file.as_ref().map(|path| path.display());
         let wanted_keys = time.keyfile.as_ref().map(|path| path.value.clone());
-        let checks = [
+        [
             self.sources(config),
             self.access(config),
             ("time.local", words(self.local()), words(config.local), place(time.local.as_ref())),
@@ -204,9 +220,7 @@ impl Wanted<'_> {
                 time.cmdport.place.clone(),
             ),
             self.files(config),
-        ];
-        let differs = checks.into_iter().find(|(_, wanted, read, _)| wanted != read);
-        differs.map(|(key, wanted, read, place)| Difference { key, wanted, read, place })
+        ]
     }
 
     /// What was read of a key; extra lines may say what the inventory does not.
@@ -280,4 +294,4 @@ impl Wanted<'_> {
 }
 
 /// A key, what is wanted, what was read, and where it is written.
-type Check = (&'static str, String, String, Option<Place>);
+pub(super) type Check = (&'static str, String, String, Option<Place>);

@@ -64,15 +64,21 @@ pub(super) fn read_source(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), 
     read(draft, line)
 }
 
+/// A word that is near to a known one is a slip of the finger; any other may be one of a newer chronyd.
+pub(super) fn unless_a_slip(wrong: Wrong, hint: &str) -> Wrong {
+    if hint.is_empty() { wrong.for_the_agent() } else { wrong }
+}
+
 fn unknown(directive: Word<'_>) -> Wrong {
     let name = directive.lower();
     match unsupported::reason(&name) {
-        Some(reason) => {
-            directive.wrong(format!("directive '{name}' is not supported by the agent: {reason}"))
-        }
+        Some(reason) => directive
+            .wrong(format!("directive '{name}' is not supported by the agent: {reason}"))
+            .for_the_agent(),
         None => {
             let hint = suggestion::hint(&name, honoured().map(|(name, _)| *name));
-            directive.wrong(format!("unknown directive '{}'{hint}", directive.text))
+            let wrong = directive.wrong(format!("unknown directive '{}'{hint}", directive.text));
+            unless_a_slip(wrong, &hint)
         }
     }
 }

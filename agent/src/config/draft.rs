@@ -46,7 +46,14 @@ impl Draft {
     pub(super) fn note(&mut self, column: usize, message: &str) {
         let Place { file, line } = self.place.clone();
         let message = message.to_owned();
-        self.notes.push(ConfigError { file, line, column, message, included_at: Vec::new() });
+        self.notes.push(ConfigError {
+            file,
+            line,
+            column,
+            message,
+            agent_only: false,
+            included_at: Vec::new(),
+        });
     }
 
     /// Says which lines miss another one to have an effect.
@@ -54,7 +61,14 @@ impl Draft {
         let is_lost = self.config.logs.is_any() && self.config.log_dir.is_none();
         if let Some((Place { file, line }, column)) = self.log_at.take().filter(|_| is_lost) {
             let message = "nothing is logged to files without 'logdir'".to_owned();
-            self.notes.push(ConfigError { file, line, column, message, included_at: Vec::new() });
+            self.notes.push(ConfigError {
+                file,
+                line,
+                column,
+                message,
+                agent_only: false,
+                included_at: Vec::new(),
+            });
         }
     }
 

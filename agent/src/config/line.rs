@@ -18,15 +18,22 @@ pub(super) struct Word<'a> {
 pub(super) struct Wrong {
     column: usize,
     message: String,
+    agent_only: bool,
 }
 
 impl Wrong {
+    /// It is the agent that does not take this; a chronyd may.
+    pub(super) fn for_the_agent(self) -> Self {
+        Self { agent_only: true, ..self }
+    }
+
     pub(super) fn at(self, place: &Place, included_at: &[Place]) -> ConfigError {
         ConfigError {
             file: place.file.clone(),
             line: place.line,
             column: self.column,
             message: self.message,
+            agent_only: self.agent_only,
             included_at: included_at.to_vec(),
         }
     }
@@ -35,7 +42,7 @@ impl Wrong {
 impl<'a> Word<'a> {
     /// This word is wrong.
     pub(super) fn wrong(self, message: impl Into<String>) -> Wrong {
-        Wrong { column: self.column, message: message.into() }
+        Wrong { column: self.column, message: message.into(), agent_only: false }
     }
 
     /// Directives and options are not case-sensitive.
@@ -70,9 +77,11 @@ impl<'a> Line<'a> {
     /// The next word; `what` names it in the complaint about its absence.
     pub(super) fn need(&mut self, what: &str) -> Result<Word<'a>, Wrong> {
         let directive = self.directive.lower();
-        self.rest
-            .next()
-            .ok_or_else(|| Wrong { column: self.end, message: format!("'{directive}' needs {what} here") })
+        self.rest.next().ok_or_else(|| Wrong {
+            column: self.end,
+            message: format!("'{directive}' needs {what} here"),
+            agent_only: false,
+        })
     }
 
     /// The next word as a whole number.

@@ -383,6 +383,8 @@ pub struct ConfigError {
     pub column: usize,
     /// What is wrong and what would be right.
     pub message: String,
+    /// The agent lacks it, has narrower limits, or cannot see the files that it is about: a chronyd may take the line.
+    pub agent_only: bool,
     /// Where the file was included, if it was, the outermost first.
     pub included_at: Vec<Place>,
 }
@@ -390,7 +392,14 @@ pub struct ConfigError {
 impl ConfigError {
     /// About a whole file.
     fn about(file: &str, message: String) -> Self {
-        Self { file: file.to_owned(), line: 1, column: 1, message, included_at: Vec::new() }
+        Self {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            message,
+            agent_only: false,
+            included_at: Vec::new(),
+        }
     }
 }
 

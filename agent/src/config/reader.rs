@@ -114,6 +114,7 @@ impl<'f> Reader<'f> {
                 line,
                 column,
                 message,
+                agent_only: true,
                 included_at: self.included_at.clone(),
             });
         }
@@ -156,7 +157,14 @@ impl<'f> Reader<'f> {
                     let message =
                         "the last line has no end; it may be half of one and is left out".to_owned();
                     let (file, included_at) = (path.to_owned(), Vec::new());
-                    self.errors.push(ConfigError { file, line, column: 1, message, included_at });
+                    self.errors.push(ConfigError {
+                        file,
+                        line,
+                        column: 1,
+                        message,
+                        agent_only: false,
+                        included_at,
+                    });
                 }
             }
             Err(why) => self.errors.push(ConfigError::about(path, why)),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::directive::unless_a_slip;
 use super::line::{Line, Word, Wrong};
 use super::{Family, Upstream, UpstreamKind, suggestion};
 use crate::time::Seconds;
@@ -118,7 +119,10 @@ fn read_option<'a>(
         "burst" => upstream.burst = true,
         "xleave" => upstream.interleaved = true,
         "copy" => upstream.copy = true,
-        "filter" => upstream.filter = Some(line.integer("filter", 1..=Upstream::MAX_FILTER)?),
+        "filter" => {
+            let polls = line.integer("filter", 1..=Upstream::MAX_FILTER).map_err(Wrong::for_the_agent)?;
+            upstream.filter = Some(polls);
+        }
         "presend" => upstream.presend = Some(line.integer("presend", POLL)?),
         "ipv4" => set_family(upstream, option, Family::V4)?,
         "ipv6" => set_family(upstream, option, Family::V6)?,
@@ -171,12 +175,12 @@ fn read_delay_option(upstream: &mut Upstream, line: &mut Line<'_>, option: Word<
 
 /// The argument of `minsamples`.
 pub(super) fn min_samples(line: &mut Line<'_>) -> Result<u32, Wrong> {
-    line.integer("minsamples", 1..=Upstream::MAX_SAMPLES)
+    line.integer("minsamples", 1..=Upstream::MAX_SAMPLES).map_err(Wrong::for_the_agent)
 }
 
 /// The argument of `maxsamples`; 0 = no limit but the history's own.
 pub(super) fn max_samples(line: &mut Line<'_>) -> Result<u32, Wrong> {
-    let samples = line.integer("maxsamples", 0..=Upstream::MAX_SAMPLES)?;
+    let samples = line.integer("maxsamples", 0..=Upstream::MAX_SAMPLES).map_err(Wrong::for_the_agent)?;
     Ok(if samples == 0 { Upstream::MAX_SAMPLES } else { samples })
 }
 
@@ -194,13 +198,15 @@ fn set_family(upstream: &mut Upstream, option: Word<'_>, family: Family) -> Resu
 fn unknown(option: Word<'_>) -> Wrong {
     let name = option.lower();
     if let Some((_, reason)) = UNSUPPORTED.iter().find(|(unsupported, _)| *unsupported == name) {
-        return option.wrong(format!("option '{name}' is not supported by the agent: {reason}"));
+        return option
+            .wrong(format!("option '{name}' is not supported by the agent: {reason}"))
+            .for_the_agent();
     }
     if name.starts_with(['!', ';', '#', '%']) {
         return option.wrong("a comment must stand on a line of its own");
     }
     let hint = suggestion::hint(&name, OPTIONS.iter().copied());
-    option.wrong(format!("unknown option '{}'{hint}", option.text))
+    unless_a_slip(option.wrong(format!("unknown option '{}'{hint}", option.text)), &hint)
 }
 
 /// A name that could be looked up, or a literal address.

@@ -1,6 +1,6 @@
 //! Who may ask: for the time, and for reports.
 
-use super::Directive;
+use super::{Directive, unless_a_slip};
 use crate::config::line::{Line, Wrong};
 use crate::config::{ClientLog, OpenCommand, subnet, suggestion};
 
@@ -45,7 +45,8 @@ fn open_commands(line: &mut Line<'_>) -> Result<Vec<OpenCommand>, Wrong> {
             let words = OpenCommand::ALL.map(|(word, _)| word);
             let hint = suggestion::hint(&lower, words);
             let all = words.join(", ");
-            return Err(word.wrong(format!("unknown report '{}'{hint} (there are {all})", word.text)));
+            let wrong = word.wrong(format!("unknown report '{}'{hint} (there are {all})", word.text));
+            return Err(unless_a_slip(wrong, &hint));
         };
         if !open.contains(&command) {
             open.push(command);

@@ -65,7 +65,8 @@ pub(super) fn path(line: &mut Line<'_>) -> Result<PathBuf, Wrong> {
 pub(super) fn checked_path(word: Word<'_>) -> Result<PathBuf, Wrong> {
     let text = word.text;
     if (!text.starts_with('/') && !text.starts_with("~/")) || text.ends_with('/') {
-        return Err(word.wrong(format!("'{text}' must be the path of a file that begins with / or ~/")));
+        let wrong = format!("'{text}' must be the path of a file that begins with / or ~/");
+        return Err(word.wrong(wrong).for_the_agent());
     }
     Ok(PathBuf::from(text))
 }
@@ -89,6 +90,7 @@ pub(super) fn directory(word: Word<'_>) -> Result<String, Wrong> {
     if text.starts_with('/') || text.starts_with("~/") {
         Ok(text.to_owned())
     } else {
-        Err(word.wrong(format!("'{text}' must be the path of a directory that begins with / or ~/")))
+        let wrong = format!("'{text}' must be the path of a directory that begins with / or ~/");
+        Err(word.wrong(wrong).for_the_agent())
     }
 }

@@ -89,7 +89,7 @@ fn zone(line: &mut Line<'_>) -> Result<LeapSource, Wrong> {
 fn keep(config: &mut Config, line: &Line<'_>, source: LeapSource) -> Result<(), Wrong> {
     if let Some(other) = config.leap_source.as_ref().filter(|other| **other != source) {
         let text = format!("'{other}' says already where leap seconds are known from; keep one of them");
-        return Err(line.directive.wrong(text));
+        return Err(line.directive.wrong(text).for_the_agent());
     }
     config.leap_source = Some(source);
     Ok(())

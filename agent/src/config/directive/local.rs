@@ -1,6 +1,6 @@
 //! Time without a source.
 
-use super::Directive;
+use super::{Directive, unless_a_slip};
 use crate::config::draft::Draft;
 use crate::config::line::{Line, Wrong};
 use crate::config::{Local, suggestion};
@@ -30,11 +30,9 @@ fn local(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> {
             }
             name => {
                 let hint = suggestion::hint(name, OPTIONS);
-                return Err(option.wrong(format!(
-                    "unknown option '{}'{hint} ('local' takes {})",
-                    option.text,
-                    OPTIONS.join(", ")
-                )));
+                let all = OPTIONS.join(", ");
+                let text = format!("unknown option '{}'{hint} ('local' takes {all})", option.text);
+                return Err(unless_a_slip(option.wrong(text), &hint));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::Directive;
 use super::files::directory;
+use super::{Directive, unless_a_slip};
 use crate::config::draft::Draft;
 use crate::config::line::{Line, Wrong};
 use crate::config::suggestion;
@@ -86,10 +86,11 @@ fn log(draft: &mut Draft, line: &mut Line<'_>) -> Result<(), Wrong> {
                 let hint = suggestion::hint(&name, OPTIONS);
                 let text =
                     format!("unknown option '{}'{hint} ('log' takes {})", word.text, OPTIONS.join(", "));
-                return Err(word.wrong(text));
+                return Err(unless_a_slip(word.wrong(text), &hint));
             }
         };
-        return Err(word.wrong(format!("'log {name}' is not supported by the agent: {reason}")));
+        let text = format!("'log {name}' is not supported by the agent: {reason}");
+        return Err(word.wrong(text).for_the_agent());
     }
     draft.log_at.get_or_insert((draft.place.clone(), line.directive.column));
     Ok(())

@@ -1,6 +1,7 @@
 //! What kind of process the daemon is.
 
 use super::Directive;
+use crate::config::line::Wrong;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     ("user", |draft, line| {
@@ -13,7 +14,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     }),
     ("sched_priority", |draft, line| {
         // 100 as chrony.conf(5) has it would be refused by every kernel.
-        draft.config.sched_priority = line.integer("sched_priority", 0..=99)?;
+        draft.config.sched_priority = line.integer("sched_priority", 0..=99).map_err(Wrong::for_the_agent)?;
         Ok(())
     }),
 ];

@@ -1,6 +1,6 @@
 //! How often one address is answered.
 
-use super::Directive;
+use super::{Directive, unless_a_slip};
 use crate::config::line::{Line, Wrong};
 use crate::config::{RateLimit, suggestion};
 
@@ -29,11 +29,9 @@ fn limit(line: &mut Line<'_>, usual: RateLimit, options: &[&str]) -> Result<Rate
             None => {
                 let hint = suggestion::hint(&name, options.iter().copied());
                 let all = options.join(", ");
-                return Err(option.wrong(format!(
-                    "unknown option '{}'{hint} ('{}' takes {all})",
-                    option.text,
-                    line.directive.lower()
-                )));
+                let directive = line.directive.lower();
+                let text = format!("unknown option '{}'{hint} ('{directive}' takes {all})", option.text);
+                return Err(unless_a_slip(option.wrong(text), &hint));
             }
         }
     }

@@ -18,7 +18,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     }),
     ("acquisitionport", |draft, line| {
         // chronyd keeps one port for its lifetime when told 0; leaving the directive out is as random and safer.
-        draft.config.acquisition_port = Some(line.integer("acquisitionport", 1..=u16::MAX)?);
+        draft.config.acquisition_port =
+            Some(line.integer("acquisitionport", 1..=u16::MAX).map_err(Wrong::for_the_agent)?);
         Ok(())
     }),
     ("bindaddress", |draft, line| add_address(&mut draft.config.bind_addresses, line)),
@@ -75,7 +76,8 @@ fn insert_address(addresses: &mut Vec<IpAddr>, directive: Word<'_>, word: Word<'
     let family = Family::of(address);
     match addresses.iter().find(|other| Family::of(**other) == family) {
         Some(other) if *other != address => Err(word
-            .wrong(format!("{other} was given before; '{}' takes one {family} address", directive.lower()))),
+            .wrong(format!("{other} was given before; '{}' takes one {family} address", directive.lower()))
+            .for_the_agent()),
         Some(_) => Ok(()),
         None => {
             addresses.push(address);
