@@ -39,7 +39,7 @@ rules! {
         cure "make them one host, or tell them apart by `ssh: { port }` or `ssh: { jump }`"
         example "groups:\n  g:\n    role: server\n    hosts:\n      a: { address: 10.0.0.1 }\n      b: { address: 10.0.0.1 }";
     HOSTNAME_IN_ALLOW = "hostname-in-allow" Error Strict
-        what "a host name in `time.allow` or `time.deny`"
+        what "a host name in `time.allow`, `time.deny`, or an extra line like them"
         why "A name that does not resolve when the daemon starts keeps it from starting, and at boot names often do not resolve."
         cure "write the address or the network"
         example "time: { allow: [web1.example] }";
@@ -54,7 +54,7 @@ rules! {
         cure "swap them; an interval that is given alone takes the other one along"
         example "time: { upstreams: [{ server: ntp.example, minpoll: 10, maxpoll: 6 }] }";
     CONTRADICTING_EXTRA = "contradicting-extra" Error Strict
-        what "a line of `time.extra` that cannot be read or that changes what a key says"
+        what "a line of `time.extra` that cannot be read or that changes what a key says (with `daemon: chronyd` a line that the agent does not know is left to chronyd)"
         why "An extra line that the agent cannot read, or that overrides a key of the inventory."
         cure "use the key instead of the line, or correct the line"
         example "time: { extra: [maxdistance 5] }";
@@ -135,12 +135,12 @@ rules! {
         cure "set `maxdistance: 16.0` on the hosts that follow it"
         example "time: { upstreams: [{ server: dc1.example, platform: windows }] }";
     SINGLE_UPSTREAM = "single-upstream" Warning Always
-        what "a host with one source"
+        what "a host with one source, however often it is named"
         why "When the only source stops or lies, nothing shows it and nothing takes its place."
         cure "name at least three sources, better four; a pool counts as four"
         example "time: { upstreams: [{ server: ntp.example }] }";
     TWO_UPSTREAMS = "two-upstreams" Warning Always
-        what "a host with two sources"
+        what "a host with two sources, however often each is named"
         why "Of two sources that disagree nobody can tell which one is right: the host follows neither, or the wrong one."
         cure "name a third source, better a fourth"
         example "time: { upstreams: [{ server: a.example }, { server: b.example }] }";
@@ -270,7 +270,7 @@ rules! {
         cure "take `local` away"
         example "time: { upstreams: [{ pool: pool.example }], local: true }";
     NO_CLOCK_LOG = "no-clock-log" Error Asked
-        what "a host that keeps no log of its clock"
+        what "a host that keeps no log of its clock (`log` writes nothing without `logdir`)"
         why "Without a log nobody can show afterwards how good a clock was."
         cure "add `log tracking` and `logdir PATH` to the extra lines"
         example "time: { extra: [] }";

@@ -2,7 +2,7 @@
 
 use timefleet_agent::config::{self, Config};
 
-use crate::inventory::host::DaemonKind;
+use crate::inventory::host::{DaemonKind, Role};
 use crate::inventory::network::{self, NetworkError};
 use crate::inventory::{Host, Place, Sourced};
 
@@ -70,7 +70,13 @@ fn judge(wanted: &Wanted<'_>, line: &Sourced<String>) -> Option<WrongLine> {
     match config::parse("extra", &line.value) {
         Ok(config) => {
             let (key, at) = contradicted(wanted, &config, &directive(&line.value))?;
-            let message = format!("this extra line contradicts `{key}`: use that key instead");
+            let client = *host.role == Role::Client && key == "time.port";
+            let (message, at) = if client {
+                let message = "this extra line contradicts `role: client`: a client serves nobody".to_owned();
+                (message, host.role.place.clone())
+            } else {
+                (format!("this extra line contradicts `{key}`: use that key instead"), at)
+            };
             Some(WrongLine { place, message, key: at, name: None })
         }
         Err(errors) => {

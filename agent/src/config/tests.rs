@@ -301,3 +301,46 @@ fn keys_are_numbers_of_lines_in_the_key_file() {
         "agent.conf:1:14: key must be a whole number from 1 to 4294967295, not '0'\n"
     );
 }
+
+/// The controller leaves such lines to a chronyd, and no others.
+#[test]
+fn what_only_the_agent_refuses_is_known() {
+    let agent_only = |line: &str| parse("agent.conf", line).unwrap_err().iter().all(|error| error.agent_only);
+    for line in [
+        "refclock PHC /dev/ptp0",
+        "brandnew 1 2",
+        "server a.example nts",
+        "server a.example brandnew",
+        "server a.example filter 100",
+        "log tracking refclocks",
+        "maxsamples 128",
+        "acquisitionport 0",
+        "sched_priority 100",
+        "bindaddress 10.0.0.1\nbindaddress 10.0.0.2",
+        "leapsectz right/UTC\nleapseclist /leaps",
+        "driftfile drift",
+        "dumpdir dumps",
+        "include /etc/chrony.d/*.conf",
+        "confdir /etc/chrony.d",
+        "local brandnew",
+    ] {
+        assert!(agent_only(line), "{line}");
+    }
+    for line in [
+        "makestpe 1 3",
+        "maxdistance -3",
+        "maxdistance",
+        "makestep 1",
+        "server",
+        "server a.example minpol 4",
+        "server a.example minpoll x",
+        "log traking",
+        "local stratum 16",
+        "local strtum 5",
+        "allow foo.example",
+        "rtcsync yes",
+        "port 123 # NTP",
+    ] {
+        assert!(!agent_only(line), "{line}");
+    }
+}
