@@ -152,9 +152,9 @@ fn numbers_survive() {
 
 #[test]
 fn an_extra_line_that_the_agent_cannot_read_names_its_place() {
-    let error = rendered(&with_time("extra: ['port 124', 'bindaddress']"), "a").unwrap_err();
+    let error = rendered(&with_time("extra: ['dscp 46', 'bindaddress']"), "a").unwrap_err();
     let RenderError::Extra { host, place, message } = &error else { panic!("{error:?}") };
-    assert_eq!((host.as_str(), place.to_string().as_str()), ("a", "fleet.yaml:6:27"));
+    assert_eq!((host.as_str(), place.to_string().as_str()), ("a", "fleet.yaml:6:26"));
     assert!(message.contains("bindaddress"), "{message}");
 
     let error = rendered(&with_time("extra: ['clientloglimit 1000', 'maxdistance 5']"), "a").unwrap_err();
