@@ -190,6 +190,8 @@ pub(crate) enum Output {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ValidateArgs {
     /// Inventory files and directories, each checked on its own (`-`: standard input)
+    ///
+    /// A file that another one of them includes is checked as a part of that one only.
     #[arg(value_name = "INVENTORY", required_unless_present = "explain")]
     pub(crate) inventories: Vec<PathBuf>,
 

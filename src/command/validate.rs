@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::CommandError;
 use crate::cli::{FindingsOutput, ValidateArgs};
 use crate::findings::Collector;
+use crate::inventory::files::FilesError;
 use crate::inventory::selection::Selection;
 use crate::inventory::{self, Host, Inputs, Inventory, did_you_mean, suggestion};
 use crate::lint::catalogue::RULES;
@@ -20,10 +21,45 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<u8, CommandError> {
     let policy = policy(args)?;
     let whole = [args.inventories.as_slice()];
     let each: Vec<&[PathBuf]> = args.inventories.chunks(1).collect();
-    let sets = if args.together { whole.as_slice() } else { each.as_slice() };
+    let named = Named::read(if args.together { whole.as_slice() } else { each.as_slice() });
     match args.output {
-        FindingsOutput::Human => for_people(sets, args.on.as_ref(), &policy),
-        output => for_programs(sets, output, args.on.as_ref(), &policy),
+        FindingsOutput::Human => for_people(named, args.on.as_ref(), &policy),
+        output => for_programs(named, output, args.on.as_ref(), &policy),
+    }
+}
+
+/// Files that are checked together, as the user named them.
+struct Named<'a> {
+    paths: &'a [PathBuf],
+    inputs: Result<Inputs, FilesError>,
+    /// The only file, whatever it was called.
+    file: Option<PathBuf>,
+}
+
+impl<'a> Named<'a> {
+    /// Reads everything that was named. A file that another one of them includes is checked as a part of that one, not
+    /// alone: it need not make sense without it.
+    fn read(sets: &[&'a [PathBuf]]) -> Vec<Self> {
+        let mut named: Vec<Self> = sets.iter().map(|paths| Self::set(paths)).collect();
+        let includes = |one: &Self, other: &Self| {
+            one.inputs.as_ref().ok().zip(other.file.as_ref()).is_some_and(|(one, file)| one.includes(file))
+        };
+        // Of files that include each other the first is checked, and says so.
+        let is_part = |(at, one): (usize, &Self)| {
+            let mut others = named.iter().enumerate();
+            others.any(|(by, other)| by != at && includes(other, one) && (by < at || !includes(one, other)))
+        };
+        let mut parts = named.iter().enumerate().map(is_part).collect::<Vec<_>>().into_iter();
+        named.retain(|_| parts.next() != Some(true));
+        named
+    }
+
+    fn set(paths: &'a [PathBuf]) -> Self {
+        let file = match paths {
+            [path] => path.canonicalize().ok(),
+            _ => None,
+        };
+        Self { paths, inputs: Inputs::read(paths), file }
     }
 }
 
@@ -37,9 +73,9 @@ struct Examined {
 }
 
 /// Checks files as one inventory, rendering included: what the agent's own parser would refuse is found here.
-fn examine(paths: &[PathBuf], on: Option<&Selection>, policy: &Policy) -> Examined {
-    let names = paths.iter().map(|path| path.display().to_string()).collect();
-    match check(paths, on, policy) {
+fn examine(named: Named<'_>, on: Option<&Selection>, policy: &Policy) -> Examined {
+    let names = named.paths.iter().map(|path| path.display().to_string()).collect();
+    match check(named.inputs, on, policy) {
         Err(failure) => Examined { names, checked: None, failure: Some(failure) },
         Ok(checked) => {
             let failure = checked.inventory.as_ref().and_then(|inventory| {
@@ -54,8 +90,12 @@ fn examine(paths: &[PathBuf], on: Option<&Selection>, policy: &Policy) -> Examin
     }
 }
 
-fn check(paths: &[PathBuf], on: Option<&Selection>, policy: &Policy) -> Result<Checked, CommandError> {
-    let (inputs, home) = (Inputs::read(paths)?, super::home());
+fn check(
+    inputs: Result<Inputs, FilesError>,
+    on: Option<&Selection>,
+    policy: &Policy,
+) -> Result<Checked, CommandError> {
+    let (inputs, home) = (inputs?, super::home());
     match on {
         None => Ok(lint::check_with(inputs, home.as_deref(), policy)),
         Some(selection) => Ok(lint::check_on(inputs, home.as_deref(), policy, selection)?),
@@ -71,12 +111,13 @@ impl Examined {
 }
 
 /// Findings on standard error as they come, a line for each good inventory on standard output, the sum at the end.
-fn for_people(sets: &[&[PathBuf]], on: Option<&Selection>, policy: &Policy) -> Result<u8, CommandError> {
+fn for_people(all: Vec<Named<'_>>, on: Option<&Selection>, policy: &Policy) -> Result<u8, CommandError> {
     let (mut errors, mut warnings) = (0, 0);
     let mut bad = Vec::new();
     let mut only_failure = None;
-    for paths in sets {
-        let examined = examine(paths, on, policy);
+    let alone = all.len() == 1;
+    for named in all {
+        let examined = examine(named, on, policy);
         if let Some(checked) = &examined.checked {
             // Whoever closed standard error does not want to know; the exit code says it all the same.
             let _ = checked.print(&mut anstream::stderr().lock());
@@ -89,7 +130,7 @@ fn for_people(sets: &[&[PathBuf]], on: Option<&Selection>, policy: &Policy) -> R
         }
         match examined.failure {
             // Alone it is the command's own error; among others it is said where it belongs, and counted.
-            Some(failure) if sets.len() == 1 => only_failure = Some(failure),
+            Some(failure) if alone => only_failure = Some(failure),
             Some(CommandError::Selection(source)) => {
                 super::complain(&CommandError::SelectionOf { files: names, source });
             }
@@ -114,15 +155,15 @@ fn for_people(sets: &[&[PathBuf]], on: Option<&Selection>, policy: &Policy) -> R
 
 /// One document on standard output, whatever was found.
 fn for_programs(
-    sets: &[&[PathBuf]],
+    all: Vec<Named<'_>>,
     output: FindingsOutput,
     on: Option<&Selection>,
     policy: &Policy,
 ) -> Result<u8, CommandError> {
     let directory = std::env::current_dir().unwrap_or_default();
     let mut collector = Collector::new(&directory);
-    for paths in sets {
-        let Examined { names, checked, failure } = examine(paths, on, policy);
+    for named in all {
+        let Examined { names, checked, failure } = examine(named, on, policy);
         let failures: Vec<String> = failure.iter().map(ToString::to_string).collect();
         collector.add(&names, checked.as_ref(), &failures);
     }

@@ -70,6 +70,8 @@ pub(crate) struct Inputs {
     broken: HashSet<String>,
     /// By file: the line that includes it.
     included: HashMap<String, Place>,
+    /// The same files, whatever they were called.
+    parts: HashSet<PathBuf>,
     /// By name: texts that stand in no file.
     origins: HashMap<String, Origin>,
 }
@@ -101,6 +103,11 @@ impl Inputs {
     pub(crate) fn chain(&self, file: &str) -> Vec<Place> {
         let next = |place: &Place| self.included.get(&*place.file).cloned();
         std::iter::successors(self.included.get(file).cloned(), next).collect()
+    }
+
+    /// Whether one of the files includes this one (its canonical path), straight or through others.
+    pub(crate) fn includes(&self, file: &Path) -> bool {
+        self.parts.contains(file)
     }
 
     /// Where the text that is called so stands.
@@ -166,6 +173,7 @@ impl Gatherer {
         let (file, problem) = decode(name, bytes);
         if let Some(place) = from {
             self.inputs.included.insert(file.name.clone(), place.clone());
+            self.inputs.parts.insert(whole.clone());
         }
         let includes = match problem {
             Some(problem) => {

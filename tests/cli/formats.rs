@@ -32,7 +32,7 @@ fn site() -> tempfile::TempDir {
     std::fs::create_dir(directory.path().join("sites")).unwrap();
     write("good.yaml", include_str!("../../inventories/lab.yaml"));
     write("sites/misspelt.yaml", "fleet: x\ngroups: { g: { role: client, tme: {}, hosts: { a: } } }\n");
-    write("lost.yaml", "fleet: y\ngroups: { g: { role: client, hosts: { a: } } }\n");
+    write("lost.yaml", include_str!("lost.yaml"));
     directory
 }
 
@@ -244,28 +244,118 @@ fn the_workflows_in_the_examples_are_yaml_and_call_what_there_is() {
     assert!(workflows >= 3 && calls >= 4, "{workflows} workflows, {calls} calls");
 }
 
-#[test]
-fn the_shell_hook_stops_a_commit_that_would_break_an_inventory() {
-    let site = site();
-    let hook = root().join("examples/ci/pre-commit.sh");
-    let bin = Path::new(env!("CARGO_BIN_EXE_timefleet")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let git = |arguments: &[&str]| {
+/// A repository with the hook of the examples, or with a hook that runs an entry of the framework's configuration.
+struct Repository {
+    directory: tempfile::TempDir,
+}
+
+impl Repository {
+    /// One inventory, with a part beside it and one elsewhere.
+    fn new(hook: &str) -> Self {
+        let repository = Self { directory: tempfile::tempdir().unwrap() };
+        assert!(repository.git(&["init", "-q"]).status.success());
+        repository.write(".git/hooks/pre-commit", hook);
+        let hook = repository.directory.path().join(".git/hooks/pre-commit");
+        std::fs::set_permissions(hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        repository
+            .write("inventories/plant.yml", "fleet: plant\ninclude: [part.yaml, ../shared/servers.yaml]\n");
+        repository.write("inventories/part.yaml", "groups: { clients: { role: client, hosts: { c: } } }\n");
+        repository.write(
+            "shared/servers.yaml",
+            "defaults: { time: { upstreams: [{ pool: ntp.example }] } }\ngroups: { servers: { role: server, hosts: { s: }, time: { allow: [10] } } }\n",
+        );
+        repository.accepts("an inventory and its parts");
+        repository
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        let path = self.directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn git(&self, arguments: &[&str]) -> Output {
+        let bin = Path::new(env!("CARGO_BIN_EXE_timefleet")).parent().unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let quiet = ["-c", "user.name=me", "-c", "user.email=me@example", "-c", "commit.gpgsign=false"];
         let mut command = Command::new("git");
-        command.args(quiet).args(arguments).current_dir(site.path()).env("PATH", &path);
+        command.args(quiet).args(arguments).current_dir(self.directory.path()).env("PATH", &path);
         command.output().unwrap()
-    };
-    assert!(git(&["init", "-q"]).status.success());
-    std::fs::copy(&hook, site.path().join(".git/hooks/pre-commit")).unwrap();
-    std::fs::create_dir(site.path().join("inventories")).unwrap();
-    std::fs::copy(site.path().join("good.yaml"), site.path().join("inventories/site.yaml")).unwrap();
-    assert!(git(&["add", "inventories"]).status.success());
-    let committed = git(&["commit", "-qm", "good"]);
-    assert!(committed.status.success(), "{}", text(&committed.stderr));
-    std::fs::copy(site.path().join("lost.yaml"), site.path().join("inventories/lost one.yaml")).unwrap();
-    assert!(git(&["add", "inventories"]).status.success());
-    let refused = git(&["commit", "-qm", "bad"]);
-    assert!(!refused.status.success());
-    assert!(text(&refused.stderr).contains("error[no-path-to-time]"), "{}", text(&refused.stderr));
+    }
+
+    fn commit(&self, what: &str) -> Output {
+        assert!(self.git(&["add", "--all"]).status.success());
+        self.git(&["commit", "-qm", what])
+    }
+
+    fn accepts(&self, what: &str) {
+        let committed = self.commit(what);
+        assert!(committed.status.success(), "{what}: {}", text(&committed.stderr));
+    }
+
+    /// The commit fails with these words; afterwards everything is as before.
+    fn refuses(&self, what: &str, words: &str) {
+        let refused = self.commit(what);
+        assert!(!refused.status.success(), "{what} is accepted");
+        assert!(text(&refused.stderr).contains(words), "{what}: {}", text(&refused.stderr));
+        assert!(self.git(&["reset", "-q", "--hard"]).status.success());
+    }
+}
+
+fn commits_that_break_an_inventory_are_refused(repository: &Repository) {
+    repository.write("inventories/lost one.yaml", include_str!("lost.yaml"));
+    repository.refuses("an inventory with an error", "error[no-path-to-time]: client `a` follows nobody");
+    repository.write("inventories/lost.yml", include_str!("lost.yaml"));
+    repository.refuses("one that ends with .yml", "error[no-path-to-time]: client `a` follows nobody");
+    repository.write("shared/servers.yaml", "tme: 1\n");
+    repository.refuses("a part elsewhere", "shared/servers.yaml:1:1: error: unknown key `tme`");
+    for part in ["inventories/part.yaml", "shared/servers.yaml"] {
+        std::fs::remove_file(repository.directory.path().join(part)).unwrap();
+        repository.refuses(part, "No such file or directory");
+    }
+    repository.write("README", "about\n");
+    repository.accepts("something else");
+}
+
+#[test]
+fn the_shell_hook_stops_a_commit_that_would_break_an_inventory() {
+    let repository = Repository::new(include_str!("../../examples/ci/pre-commit.sh"));
+    commits_that_break_an_inventory_are_refused(&repository);
+    repository.write("inventories/part.yaml", "tme: 1\n");
+    assert!(repository.git(&["add", "--all"]).status.success());
+    repository.write("inventories/part.yaml", "groups: {}\n");
+    let refused = repository.git(&["commit", "-qm", "mended, but not staged"]);
+    assert!(!refused.status.success(), "what is staged counts, not what lies there");
+}
+
+#[test]
+fn the_entry_for_the_framework_stops_it_as_well() {
+    let configuration = include_str!("../../examples/ci/pre-commit-config.yaml");
+    let configuration: serde_json::Value = serde_yaml::from_str(configuration).unwrap();
+    let hook = &configuration["repos"][0]["hooks"][0];
+    assert_eq!((&hook["pass_filenames"], &hook["always_run"]), (&false.into(), &true.into()));
+    let entry = hook["entry"].as_str().unwrap();
+    commits_that_break_an_inventory_are_refused(&Repository::new(&format!("#!/bin/sh\n{entry}\n")));
+}
+
+#[test]
+fn a_file_that_another_one_includes_is_checked_as_a_part_of_it() {
+    let site = site();
+    let write = |name: &str, text: &str| std::fs::write(site.path().join(name), text).unwrap();
+    write("part.yaml", "groups: { c: { role: client, hosts: { a: } } }\n");
+    write(
+        "whole.yaml",
+        "fleet: whole\ninclude: part.yaml\ndefaults: { time: { upstreams: [{ pool: p }] } }\n",
+    );
+    let alone = timefleet(site.path(), &["validate", "part.yaml"]);
+    assert!(text(&alone.stderr).contains("the fleet has no name"), "{}", text(&alone.stderr));
+    let both = timefleet(site.path(), &["validate", "./part.yaml", "whole.yaml"]);
+    assert_data_eq!(text(&both.stderr), "");
+    assert_data_eq!(text(&both.stdout), "whole.yaml: fleet whole, 1 host in 1 group, no problems\n");
+    // Of a ring one is left, or nobody would tell of it.
+    write("part.yaml", "include: whole.yaml\n");
+    let ring = timefleet(site.path(), &["validate", "part.yaml", "whole.yaml"]);
+    let told = text(&ring.stderr);
+    assert!(told.contains("`part.yaml` includes itself: part.yaml -> whole.yaml -> part.yaml"), "{told}");
+    assert!(told.contains("error: 1 error in part.yaml; nothing was touched"), "{told}");
 }
