@@ -18,6 +18,8 @@ pub(crate) struct ExtraLines<'i> {
     pub(crate) sources: Vec<Sourced<Upstream>>,
     /// Sources in other files.
     pub(crate) more_sources: bool,
+    /// The lines that name files with more sources.
+    pub(super) unseen: Vec<&'i Sourced<String>>,
     /// A clock of its own: a receiver, or a card that is set by one.
     pub(crate) reference_clock: bool,
     /// `allow` and `deny` lines.
@@ -77,6 +79,9 @@ impl<'i> ExtraLines<'i> {
         let Some(first) = words.first() else { return };
         let place = line.place.as_ref();
         let second = words.get(1).map(String::as_str);
+        if matches!(first.as_str(), "include" | "confdir" | "sourcedir") {
+            self.unseen.push(line);
+        }
         match first.as_str() {
             "server" | "pool" | "peer" => {
                 // A name stays as it is written.

@@ -105,6 +105,11 @@ fn client<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &mut Gath
         }
     }
     let Some(extra) = site.extra.get(&index) else { return };
+    for line in &extra.unseen {
+        let after =
+            format!(" is a client, and `{}` may let it follow others outside the inventory", line.value);
+        add(findings, host, &EXTERNAL_SOURCE_ON_CLIENT, line.place.as_ref(), after);
+    }
     if let Some(place) = extra.port {
         add(findings, host, &PORT_ON_CLIENT, Some(place), " is a client and opens an NTP port".to_owned());
     }
