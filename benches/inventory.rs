@@ -87,6 +87,34 @@ groups:
     text
 }
 
+/// Where hosts times hosts would show: a third are orphans in one mesh, a third servers each with a line of its own, and
+/// a third clients that follow all of those.
+fn everybody(hosts: usize) -> String {
+    let mut text = String::from("fleet: large\ngroups:\n");
+    let third = hosts / 3;
+    for (network, (group, time)) in [
+        ("mesh", "role: server, time: { upstreams: [{ group: mesh }], allow: [10.0.0.0/8], local: { orphan: true } }"),
+        ("servers", "role: server, time: { upstreams: [{ pool: 0.pool.example }] }"),
+        ("clients", "role: client, time: { upstreams: [{ group: servers }] }"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        writeln!(text, "  {group}:\n    {}\n    hosts:", time.replacen(", ", "\n    ", 1)).unwrap();
+        for host in 0..third {
+            let (own, address) = (address(host), address(host + (network << 16)));
+            let allow = match group {
+                "servers" => {
+                    format!(", time: {{ allow: [10.0.0.0/8, 172{}/32] }}", own.trim_start_matches("10"))
+                }
+                _ => String::new(),
+            };
+            writeln!(text, "      {group}-{host}: {{ address: {address}{allow} }}").unwrap();
+        }
+    }
+    text
+}
+
 /// What a program of a cloud prints: JSON, all in one line.
 fn one_line(hosts: usize) -> String {
     let group = |group: usize| {
@@ -201,6 +229,10 @@ fn main() {
     {
         let path = write("other.yaml", text);
         row(what, 100_000, cost(program, &["validate", &path], 3));
+    }
+    for hosts in [1_000, 10_000, 100_000] {
+        let path = write("other.yaml", everybody(hosts));
+        row("  all follow all, mesh and own", hosts, cost(program, &["validate", &path], 3));
     }
     let (mine, largest) = (of_ten_thousand.unwrap(), of_largest.unwrap());
     let ansible = "ansible-inventory";

@@ -129,23 +129,31 @@ impl Inventory {
 }
 
 /// One host for all that differ in nothing but their names and addresses: what is rendered of one of them is as good or
-/// bad as that of the others. A host that is in a group it follows is one of a kind, since it does not follow itself; so is one
-/// with a template of the user's own, which may make anything of a name.
+/// bad as that of the others. Of those in a group that they follow there are two: each leaves out itself and nobody else,
+/// so between two of them they have a line for everybody. One with a template of the user's own, which may make anything of
+/// a name, is one of a kind.
 pub(crate) fn kinds<'a>(hosts: impl Iterator<Item = &'a Host>) -> Vec<&'a Host> {
     use host::{Service, UpstreamFrom};
-    let mut seen = HashSet::new();
+    let mut seen: HashMap<_, usize> = HashMap::new();
     let follows_itself = |host: &Host| {
         host.time.upstreams.iter().any(|upstream| match &upstream.from {
             UpstreamFrom::Group(group) => host.groups.contains(group),
             UpstreamFrom::Server(_) | UpstreamFrom::Pool(_) => false,
         })
     };
+    let mut follow: HashMap<(usize, usize), bool> = HashMap::new();
     let mut differs = |host: &Host| {
+        if host.time.template.is_some() {
+            return true;
+        }
         let process = *host.agent.service == Service::Process;
         let agent = process.then(|| host.agent.home.value.clone());
-        follows_itself(host)
-            || host.time.template.is_some()
-            || seen.insert((host.time.identity(), *host.role == host::Role::Server, agent))
+        let layers = (host.time.identity(), host.groups.as_ptr().addr());
+        let follows = *follow.entry(layers).or_insert_with(|| follows_itself(host));
+        let key = (host.time.identity(), *host.role == host::Role::Server, agent, follows);
+        let alike = seen.entry(key).or_default();
+        *alike += 1;
+        *alike <= if follows { 2 } else { 1 }
     };
     hosts.filter(|host| differs(host)).collect()
 }

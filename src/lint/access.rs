@@ -91,9 +91,13 @@ impl<'i> Access<'i> {
         if self.more {
             return (true, None);
         }
+        self.line(address).map_or((false, None), |(_, verdict)| verdict)
+    }
+
+    fn line(&self, address: IpAddr) -> Option<(IpNet, (bool, Option<&'i Place>))> {
         let networks =
             self.lengths.iter().rev().filter_map(|&length| Some(IpNet::new(address, length).ok()?.trunc()));
-        networks.filter_map(|network| self.by_network.get(&network)).next().copied().unwrap_or((false, None))
+        networks.filter_map(|network| Some((network, *self.by_network.get(&network)?))).next()
     }
 }
 
@@ -128,6 +132,8 @@ struct Classes<'i> {
     /// Servers with the same lines, wherever they are written, give the same answers.
     classes: Vec<Access<'i>>,
     known: HashMap<ClassKey, usize>,
+    /// Every network of every line.
+    networks: Access<'i>,
     /// By server that turned somebody away: its own lines.
     own: HashMap<usize, Access<'i>>,
     /// By host: its class.
@@ -136,7 +142,13 @@ struct Classes<'i> {
     of_group: HashMap<usize, Rc<[Asked]>>,
     /// By class: lines that let (a large part of) the Internet in.
     open: HashMap<usize, Rc<[IpNet]>>,
+    /// Who of a group turns whom away.
+    of_client: HashMap<(usize, Client), Rc<[Asked]>>,
 }
+
+/// What clients have in common that every server gives the same answer: the family of their addresses (`None`: names,
+/// which can be anywhere) and the narrowest network with them in it that any line speaks of. Wider ones are the same then.
+type Client = (Option<bool>, Option<IpNet>);
 
 /// Allowed, denied, and the host itself where extra lines say more.
 type ClassKey = (Vec<IpNet>, Vec<IpNet>, Option<usize>);
@@ -163,7 +175,9 @@ impl<'i> Classes<'i> {
         let next = self.classes.len();
         let class = *self.known.entry((list(&host.time.allow), list(&host.time.deny), own)).or_insert(next);
         if class == next {
-            self.classes.push(Access::of(site, index, host));
+            let access = Access::of(site, index, host);
+            access.by_network.keys().for_each(|network| self.networks.add(*network, (true, None)));
+            self.classes.push(access);
         }
         self.of_host.insert(index, class);
         class
@@ -210,29 +224,57 @@ impl<'i> Classes<'i> {
     }
 }
 
+impl<'i> Classes<'i> {
+    /// Whether a class answers an address. Of a name only a server that allows nobody is sure not to answer it.
+    fn answers(&self, asked: &Asked, address: Option<IpAddr>) -> bool {
+        let Some(class) = self.classes.get(asked.class) else { return true };
+        // A client with several addresses uses the one of the server's family; only that one is known.
+        let other = asked.four.zip(address).is_some_and(|(four, address)| four != address.is_ipv4());
+        other || address.map_or_else(|| class.allows_anybody(), |address| class.verdict(address).0)
+    }
+
+    /// Those of whom a client asks that turn it away.
+    fn refusing(
+        &mut self,
+        site: &Site<'i>,
+        leads: Leads<'i>,
+        address: Option<IpAddr>,
+        findings: &Gathered<'i>,
+    ) -> Rc<[Asked]> {
+        let asked = self.asked(site, leads, findings);
+        let refuse =
+            |classes: &Self| asked.iter().copied().filter(|one| !classes.answers(one, address)).collect();
+        let Leads::Group(group) = leads else { return refuse(self) };
+        let network = address.and_then(|address| self.networks.line(address)).map(|(network, _)| network);
+        let client = (group, (address.map(|address| address.is_ipv4()), network));
+        if let Some(known) = self.of_client.get(&client) {
+            return Rc::clone(known);
+        }
+        let refusing: Rc<[Asked]> = refuse(self);
+        self.of_client.insert(client, Rc::clone(&refusing));
+        refusing
+    }
+}
+
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
     let mut classes = Classes::default();
+    // Before anybody is asked, since what clients have in common depends on all lines.
+    for (index, host) in site.hosts().filter(|(_, host)| *host.time.port != 0) {
+        classes.of_host(site, index, host);
+    }
     for (index, host) in site.hosts() {
         if *host.role == Role::Server {
             open(site, index, host, &mut classes, findings);
         }
-        // `None`: a name, which can be anywhere. Only a server that allows nobody is sure not to answer it.
+        // `None`: a name.
         let address = host.address.parse::<IpAddr>().ok();
         for (upstream, leads) in site.upstreams(host) {
-            for asked in classes.asked(site, leads, findings).iter() {
-                // A client with several addresses uses the one of the server's family; only that one is known.
-                if asked.four.zip(address).is_some_and(|(four, address)| four != address.is_ipv4()) {
-                    continue;
-                }
+            for asked in classes.refusing(site, leads, address, findings).iter() {
                 let Some(server) =
                     [Some(asked.first), asked.second].into_iter().flatten().find(|&s| s != index)
                 else {
                     continue;
                 };
-                let Some(class) = classes.classes.get(asked.class) else { continue };
-                if address.map_or_else(|| class.allows_anybody(), |address| class.verdict(address).0) {
-                    continue;
-                }
                 let Some(named) = site.host(server) else { continue };
                 let own = classes.own.entry(server).or_insert_with(|| Access::of(site, server, named));
                 let reason = address.and_then(|address| own.verdict(address).1);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::catalogue::{LOCAL_BEYOND_MAXDISTANCE, ORPHAN_MISMATCH, ORPHANS_APART};
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
-use super::site::{LOCAL_DISTANCE, Leads, Site, Some2, at};
+use super::site::{LOCAL_DISTANCE, Leads, Site, at};
 use crate::inventory::{Host, Place};
 
 /// Orphans that should be one mesh: somebody follows them together, or they have one stratum and poll each other.
@@ -94,27 +94,54 @@ impl Meshes {
     }
 }
 
-/// What hosts with the same upstreams poll of one mesh.
-type Known = HashMap<Vec<Node>, Rc<Polled>>;
+/// What hosts that name the same groups poll of one mesh by them.
+type Known = HashMap<Vec<usize>, Rc<ByGroups>>;
 
-/// Members of a mesh that are polled, and those that are not.
-struct Polled {
+/// Members of a mesh that are in groups somebody names, and those that are not, ascending.
+struct ByGroups {
     yes: HashSet<usize>,
-    no: Some2,
+    no: Vec<usize>,
+}
+
+/// Whom a host polls of its mesh.
+struct Polled {
+    by_groups: Rc<ByGroups>,
+    /// Polled by their addresses, and in none of the groups.
+    named: HashSet<usize>,
 }
 
 impl Polled {
+    fn of(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Known) -> Self {
+        let (mut groups, mut named) = (Vec::new(), Vec::new());
+        for (_, leads) in site.sources(host) {
+            match leads {
+                Leads::Outside(..) => {}
+                Leads::Host(server) => named.push(server),
+                Leads::Group(group) => groups.push(group),
+            }
+        }
+        let is_mate = |host: &usize| mesh.binary_search(host).is_ok();
+        let by_groups = known.entry(groups).or_insert_with_key(|groups| {
+            let members = groups.iter().flat_map(|&group| site.members(group));
+            let yes: HashSet<usize> = members.copied().filter(is_mate).collect();
+            let no = mesh.iter().copied().filter(|member| !yes.contains(member)).collect();
+            Rc::new(ByGroups { yes, no })
+        });
+        let is_more = |host: &usize| is_mate(host) && !by_groups.yes.contains(host);
+        Self { named: named.into_iter().filter(is_more).collect(), by_groups: Rc::clone(by_groups) }
+    }
+
     /// How many are polled besides the host itself.
     fn others(&self, host: usize) -> usize {
-        self.yes.len() - usize::from(self.yes.contains(&host))
+        let sets = [&self.by_groups.yes, &self.named];
+        sets.iter().map(|set| set.len() - usize::from(set.contains(&host))).sum()
     }
-}
 
-/// A host or a group.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Node {
-    Host(usize),
-    Group(usize),
+    /// The first that is not polled, besides the host itself.
+    fn missing(&self, host: usize) -> Option<usize> {
+        let no = self.by_groups.no.iter().copied();
+        no.filter(|member| *member != host).find(|member| !self.named.contains(member))
+    }
 }
 
 pub(super) fn check<'i>(site: &Site<'i>, findings: &mut Gathered<'i>) {
@@ -152,9 +179,9 @@ fn strata<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
 
 fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
     let mut known = Known::new();
-    let polled: Vec<(usize, Rc<Polled>)> = mesh
+    let polled: Vec<(usize, Polled)> = mesh
         .iter()
-        .filter_map(|&host| Some((host, polled(site, mesh, site.host(host)?, &mut known))))
+        .filter_map(|&host| Some((host, Polled::of(site, mesh, site.host(host)?, &mut known))))
         .collect();
     let apart =
         polled.iter().all(|(host, of)| of.others(*host) == 0) && mesh.iter().all(|&host| site.is_fed(host));
@@ -163,7 +190,7 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
             continue;
         }
         let Some(host) = site.host(*index) else { continue };
-        let missing = of.no.first_but(*index).and_then(|missing| site.host(missing));
+        let missing = of.missing(*index).and_then(|missing| site.host(missing));
         let Some(missing) = missing else { continue };
         let (rule, after) = if apart {
             (&ORPHANS_APART, " is an orphan that polls no other orphan beside it")
@@ -179,34 +206,6 @@ fn polls<'i>(site: &Site<'i>, mesh: &[usize], findings: &mut Gathered<'i>) {
             finding.and(Some(&missing.place), format!("`{}` is one of them", missing.name)),
         );
     }
-}
-
-/// The members of a mesh that a host polls, itself included where its group is.
-fn polled(site: &Site<'_>, mesh: &[usize], host: &Host, known: &mut Known) -> Rc<Polled> {
-    let nodes: Vec<Node> = site
-        .sources(host)
-        .filter_map(|(_, leads)| match leads {
-            Leads::Outside(..) => None,
-            Leads::Host(server) => Some(Node::Host(server)),
-            Leads::Group(group) => Some(Node::Group(group)),
-        })
-        .collect();
-    if let Some(polled) = known.get(&nodes) {
-        return Rc::clone(polled);
-    }
-    let is_mate = |host: &usize| mesh.binary_search(host).is_ok();
-    let mut yes = HashSet::new();
-    for node in &nodes {
-        match node {
-            Node::Host(server) => yes.extend(Some(*server).filter(is_mate)),
-            Node::Group(group) => yes.extend(site.members(*group).iter().copied().filter(is_mate)),
-        }
-    }
-    let mut no = Some2::default();
-    mesh.iter().filter(|member| !yes.contains(member)).for_each(|&member| no.push(member));
-    let polled = Rc::new(Polled { yes, no });
-    known.insert(nodes, Rc::clone(&polled));
-    polled
 }
 
 /// Whether a host would still follow its servers when their own clocks take over.

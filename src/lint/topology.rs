@@ -1,7 +1,9 @@
 //! Who gets time from whom, as a graph, and the rings in it that nothing feeds.
 //!
-//! A group is a node of its own between those who name it and those who are in it: a hundred thousand clients of ten
-//! servers are a hundred thousand edges, not a million.
+//! A group is a node of its own between those who name it and those who are in it, and so is a list of sources that many
+//! hosts share: a hundred thousand clients of ten servers are a hundred thousand edges, not a million.
+
+use std::collections::HashMap;
 
 use super::catalogue::SYNC_LOOP;
 use super::gathered::{Finding, Gathered};
@@ -15,7 +17,7 @@ pub(crate) fn components(edges: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
     Graph { edges }.components()
 }
 
-/// Hosts first, then groups.
+/// Hosts first, then groups, then what hosts name as their sources: those with the same words share a node.
 struct Graph {
     edges: Vec<Vec<usize>>,
 }
@@ -23,17 +25,24 @@ struct Graph {
 impl Graph {
     fn new(site: &Site<'_>) -> Self {
         let hosts = site.inventory.hosts.len();
-        let of_host = |(index, host)| {
-            let leads = site.sources(host).filter_map(|(_, leads)| match leads {
-                Leads::Group(group) => Some(hosts + group),
-                // Who names his own address has a rule of his own.
-                Leads::Host(server) => Some(server).filter(|&server| server != index),
-                Leads::Outside(..) => None,
+        let mut sources: Vec<Vec<usize>> = Vec::new();
+        let mut known: HashMap<usize, usize> = HashMap::new();
+        let first = hosts + site.inventory.groups.len();
+        let mut edges: Vec<Vec<usize>> = Vec::with_capacity(first);
+        for (_, host) in site.hosts() {
+            let node = *known.entry(host.time.identity()).or_insert_with(|| {
+                let leads = site.sources(host).filter_map(|(_, leads)| match leads {
+                    Leads::Group(group) => Some(hosts + group),
+                    Leads::Host(server) => Some(server),
+                    Leads::Outside(..) => None,
+                });
+                sources.push(leads.collect());
+                first + sources.len() - 1
             });
-            leads.collect()
-        };
-        let mut edges: Vec<Vec<usize>> = site.hosts().map(of_host).collect();
+            edges.push(vec![node]);
+        }
         edges.extend(site.inventory.groups.iter().map(|group| group.members.clone()));
+        edges.append(&mut sources);
         Self { edges }
     }
 
