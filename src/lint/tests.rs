@@ -10,6 +10,7 @@ use super::*;
 use crate::inventory::InputFile;
 
 mod profiles;
+mod seldom;
 mod selection;
 
 fn root() -> PathBuf {
