@@ -250,8 +250,9 @@ fn not_rendered(mut errors: Vec<RenderError>) -> CommandError {
 /// Says on standard error why a command ended.
 pub(crate) fn complain(error: &CommandError) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
+    let said = inventory::problem::visible_lines(&error.to_string());
     // Whoever closed standard error does not want to know; the exit code says it all the same.
-    let _ = writeln!(anstream::stderr().lock(), "{style}error{style:#}: {error}");
+    let _ = writeln!(anstream::stderr().lock(), "{style}error{style:#}: {said}");
 }
 
 /// Says on standard error what is good to know and no error.
@@ -272,8 +273,13 @@ fn print(text: &str) -> Result<(), CommandError> {
 
 /// Writes a document to standard output, byte for byte: what an escape sequence looks like is part of it.
 fn print_exactly(text: &str) -> Result<(), CommandError> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    print_document(|to| to.write_all(text.as_bytes()))
+}
+
+/// The same of a document that is written as it is made.
+fn print_document(document: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
+    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match document(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(CommandError::Output),
     }

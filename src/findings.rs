@@ -11,6 +11,9 @@ mod path;
 mod sarif;
 mod words;
 
+use std::io::{self, Write};
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::inventory::{Origin, Severity};
@@ -75,7 +78,7 @@ struct Finding {
     /// `None`: the inventory language itself.
     rule: Option<&'static str>,
     message: String,
-    reason: Option<String>,
+    reason: Option<&'static str>,
     help: Option<String>,
     /// Who else wants it so: the words of compliance profiles.
     notes: Vec<String>,
@@ -107,8 +110,9 @@ struct Allowance {
 /// A file, and the characters in it where they are known.
 #[derive(Debug, Serialize)]
 struct Spot {
-    /// As seen from the current directory, with forward slashes.
-    file: String,
+    /// As seen from the current directory, with forward slashes. Many findings share it.
+    #[serde(serialize_with = "shared")]
+    file: Arc<str>,
     /// Of what lines and columns are counted, where it is no file.
     #[serde(rename = "of", skip_serializing_if = "is_file", serialize_with = "origin")]
     origin: Origin,
@@ -159,6 +163,10 @@ fn origin<S: serde::Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok,
     })
 }
 
+fn shared<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
 fn word<S: serde::Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(severity.word())
 }
@@ -178,29 +186,29 @@ impl Findings {
     }
 
     /// Everything, for programs of one's own.
-    pub(crate) fn json(&self) -> Result<String, serde_json::Error> {
-        json::document(self)
+    pub(crate) fn json(&self, to: &mut dyn Write) -> io::Result<()> {
+        json::document(self, to)
     }
 
     /// Workflow commands: annotations on the lines of a pull request.
-    pub(crate) fn github(&self) -> String {
+    pub(crate) fn github(&self, to: &mut dyn Write) -> io::Result<()> {
         let allowed = self.allowed().map(github::debug_line);
-        self.all().map(github::annotation).chain(allowed).collect()
+        self.all().map(github::annotation).chain(allowed).try_for_each(|line| to.write_all(line.as_bytes()))
     }
 
     /// A Code Quality report.
-    pub(crate) fn gitlab(&self) -> Result<String, serde_json::Error> {
-        json::document(&self.all().map(gitlab::issue).collect::<Vec<_>>())
+    pub(crate) fn gitlab(&self, to: &mut dyn Write) -> io::Result<()> {
+        json::document(&json::Each(|| self.all().map(gitlab::issue)), to)
     }
 
     /// Static Analysis Results Interchange Format, 2.1.0.
-    pub(crate) fn sarif(&self) -> Result<String, serde_json::Error> {
-        json::document(&sarif::log(self))
+    pub(crate) fn sarif(&self, to: &mut dyn Write) -> io::Result<()> {
+        json::document(&sarif::log(self), to)
     }
 
     /// Test results: an inventory is a suite, what was found in it are its failures.
-    pub(crate) fn junit(&self) -> String {
-        junit::document(self)
+    pub(crate) fn junit(&self, to: &mut dyn Write) -> io::Result<()> {
+        junit::document(self, to)
     }
 }
 

@@ -1,11 +1,13 @@
 //! `validate`: everything that can be said of inventories without touching a host.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use crate::cli::{FindingsOutput, ValidateArgs};
 use crate::findings::Collector;
 use crate::inventory::files::FilesError;
+use crate::inventory::problem::visible;
 use crate::inventory::selection::Selection;
 use crate::inventory::{self, Host, Inputs, Inventory, did_you_mean, suggestion};
 use crate::lint::catalogue::RULES;
@@ -120,7 +122,8 @@ fn for_people(all: Vec<Named<'_>>, on: Option<&Selection>, policy: &Policy) -> R
         let examined = examine(named, on, policy);
         if let Some(checked) = &examined.checked {
             // Whoever closed standard error does not want to know; the exit code says it all the same.
-            let _ = checked.print(&mut anstream::stderr().lock());
+            let mut stderr = std::io::BufWriter::new(anstream::stderr().lock());
+            let _ = checked.print(&mut stderr).and_then(|()| stderr.flush());
         }
         let (more_errors, more_warnings) = examined.counts();
         (errors, warnings) = (errors + more_errors, warnings + more_warnings);
@@ -165,17 +168,16 @@ fn for_programs(
     for named in all {
         let Examined { names, checked, failure } = examine(named, on, policy);
         let failures: Vec<String> = failure.iter().map(ToString::to_string).collect();
-        collector.add(&names, checked.as_ref(), &failures);
+        collector.add(&names, checked, &failures);
     }
     let findings = collector.finish();
-    let document = match output {
-        FindingsOutput::Human | FindingsOutput::Json => findings.json()?,
-        FindingsOutput::Github => findings.github(),
-        FindingsOutput::Gitlab => findings.gitlab()?,
-        FindingsOutput::Sarif => findings.sarif()?,
-        FindingsOutput::Junit => findings.junit(),
-    };
-    super::print_exactly(&document)?;
+    super::print_document(|to| match output {
+        FindingsOutput::Human | FindingsOutput::Json => findings.json(to),
+        FindingsOutput::Github => findings.github(to),
+        FindingsOutput::Gitlab => findings.gitlab(to),
+        FindingsOutput::Sarif => findings.sarif(to),
+        FindingsOutput::Junit => findings.junit(to),
+    })?;
     Ok(findings.exit_code())
 }
 
@@ -187,7 +189,7 @@ fn good(inventory: &Inventory, asked: Option<(usize, &Selection)>, warnings: usi
         Some((some, selection)) => format!("{some} of {hosts} (--on {selection})"),
     };
     let verdict = if warnings == 0 { "no problems".to_owned() } else { errors_and_warnings(0, warnings) };
-    format!("fleet {}, {what}, {verdict}", inventory.fleet.value)
+    format!("fleet {}, {what}, {verdict}", visible(&inventory.fleet.value))
 }
 
 /// A finding that the inventory allows, and why.
@@ -196,7 +198,8 @@ fn allowed(allowed: &Allowed) -> String {
     let rule = problem.rule.unwrap_or_default();
     let at = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
     let chain: String = problem.chain.iter().map(|place| format!("    included from {place}\n")).collect();
-    format!("  {}: allowed[{rule}]: {}\n    {at}because {reason}\n{chain}", problem.place, problem.message)
+    let (message, reason) = (visible(&problem.message), visible(reason));
+    format!("  {}: allowed[{rule}]: {message}\n    {at}because {reason}\n{chain}", problem.place)
 }
 
 fn policy(args: &ValidateArgs) -> Result<Policy, CommandError> {

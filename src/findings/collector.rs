@@ -1,13 +1,16 @@
 //! What `lint` found, inventory by inventory, as one report.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::{
     Allowance, Allowed, Checkup, Finding, Findings, Fleet, LANGUAGE, Second, Span, Spot, Summary, Tool, path,
 };
+use crate::inventory::problem::{visible, visible_lines};
 use crate::inventory::{Origin, Place, Problem, Severity};
 use crate::lint::{self, Checked};
 
@@ -17,27 +20,29 @@ pub(crate) struct Collector<'d> {
     /// What file names are relative to.
     directory: &'d Path,
     inventories: Vec<Checkup>,
-    /// How often the same was found in the same file: the second time is another finding.
-    seen: HashMap<(&'static str, String, String), usize>,
+    /// Names of files as they are shown, by what places call them.
+    names: HashMap<Arc<str>, Arc<str>>,
+    /// How often the same was found in the same file, by its fingerprint: the second time is another finding.
+    seen: HashMap<[u8; 16], usize>,
 }
 
 impl<'d> Collector<'d> {
     /// Nothing yet; `directory` is the current one.
     pub(crate) fn new(directory: &'d Path) -> Self {
-        Self { directory, inventories: Vec::new(), seen: HashMap::new() }
+        Self { directory, inventories: Vec::new(), names: HashMap::new(), seen: HashMap::new() }
     }
 
     /// Adds one inventory: the names it was called by, what was found in it (`None`: it could not be read), and what went
     /// wrong without a place.
-    pub(crate) fn add(&mut self, names: &[String], checked: Option<&Checked>, failures: &[String]) {
+    pub(crate) fn add(&mut self, names: &[String], checked: Option<Checked>, failures: &[String]) {
         let files: Vec<String> = names.iter().map(|file| path::relative(file, self.directory)).collect();
         let mut checkup = Checkup { files, fleet: None, findings: Vec::new(), allowed: Vec::new() };
-        if let Some(checked) = checked {
+        if let Some(mut checked) = checked {
+            let problems = std::mem::take(&mut checked.problems);
+            let allowed = std::mem::take(&mut checked.allowed);
             let origin = |file: &str| checked.origin(file);
-            let problems = checked.problems.iter();
-            checkup.findings = problems.map(|problem| self.placed(problem, &origin)).collect();
-            let allowed = checked.allowed.iter();
-            checkup.allowed = allowed.map(|allowed| self.allowed(allowed, &origin)).collect();
+            checkup.findings = problems.into_iter().map(|problem| self.placed(problem, &origin)).collect();
+            checkup.allowed = allowed.into_iter().map(|allowed| self.allowed(allowed, &origin)).collect();
             checkup.fleet =
                 checked.inventory.as_ref().filter(|_| failures.is_empty()).map(|inventory| Fleet {
                     name: inventory.fleet.value.clone(),
@@ -70,58 +75,78 @@ impl<'d> Collector<'d> {
         }
     }
 
-    fn placed(&mut self, problem: &Problem, origin: &dyn Fn(&str) -> Origin) -> Finding {
-        let spot = |place: &Place| spot(place, origin(&place.file), self.directory);
-        let second = problem.second.as_ref();
-        let second = second.map(|(place, label)| Second { label: label.clone(), spot: spot(place) });
-        let included_from = problem.chain.iter().map(spot).collect();
-        let place = spot(&problem.place);
+    fn placed(&mut self, problem: Problem, origin: &dyn Fn(&str) -> Origin) -> Finding {
+        let place = self.spot(&problem.place, origin);
+        let fingerprint = self.fingerprint(problem.rule.unwrap_or(LANGUAGE), &place.file, &problem.message);
+        let second = problem
+            .second
+            .map(|(place, label)| Second { label: shown(label), spot: self.spot(&place, origin) });
         Finding {
             severity: problem.severity,
             rule: problem.rule,
-            message: problem.message.clone(),
-            reason: problem.reason.map(str::to_owned),
-            help: problem.help.clone(),
-            notes: problem.notes.clone(),
+            message: shown(problem.message),
+            reason: problem.reason,
+            help: problem.help.map(shown),
+            notes: problem.notes.into_iter().map(shown).collect(),
             second,
-            included_from,
-            fingerprint: self.fingerprint(problem.rule.unwrap_or(LANGUAGE), &place.file, &problem.message),
+            included_from: problem.chain.iter().map(|place| self.spot(place, origin)).collect(),
+            fingerprint,
             place,
         }
     }
 
-    fn allowed(&mut self, allowed: &lint::Allowed, origin: &dyn Fn(&str) -> Origin) -> Allowed {
-        let place = allowed.place.as_ref().map(|place| spot(place, origin(&place.file), self.directory));
-        let allowance = Allowance { reason: allowed.reason.clone(), place };
-        Allowed { finding: self.placed(&allowed.problem, origin), allowed: allowance }
+    fn allowed(&mut self, allowed: lint::Allowed, origin: &dyn Fn(&str) -> Origin) -> Allowed {
+        let place = allowed.place.map(|place| self.spot(&place, origin));
+        let allowance = Allowance { reason: shown(allowed.reason), place };
+        Allowed { finding: self.placed(allowed.problem, origin), allowed: allowance }
     }
 
     fn unplaced(&mut self, message: &str, file: &str) -> Finding {
         Finding {
             severity: Severity::Error,
             rule: None,
-            message: message.to_owned(),
+            // What a program said last has lines.
+            message: visible_lines(message),
             reason: None,
             help: None,
             notes: Vec::new(),
-            place: Spot { file: file.to_owned(), origin: Origin::File, span: None },
+            place: Spot { file: Arc::from(file), origin: Origin::File, span: None },
             second: None,
             included_from: Vec::new(),
             fingerprint: self.fingerprint(LANGUAGE, file, message),
         }
     }
 
+    fn spot(&mut self, place: &Place, origin: &dyn Fn(&str) -> Origin) -> Spot {
+        let Place { line, column, length, .. } = *place;
+        let span = Span { line, column, end_column: column.saturating_add(length) };
+        let directory = self.directory;
+        let name = self.names.entry(Arc::clone(&place.file));
+        let name = name.or_insert_with(|| Arc::from(path::relative(&place.file, directory)));
+        Spot { file: Arc::clone(name), origin: origin(&place.file), span: Some(span) }
+    }
+
     /// From what does not change when lines are added above: the rule, the file, the words.
     fn fingerprint(&mut self, rule: &'static str, file: &str, message: &str) -> String {
-        let times = self.seen.entry((rule, file.to_owned(), message.to_owned())).or_default();
+        let print = |times: usize| {
+            let digest = Sha256::digest(format!("{rule}\0{file}\0{message}\0{times}"));
+            let mut print = [0; 16];
+            print.iter_mut().zip(digest).for_each(|(to, byte)| *to = byte);
+            print
+        };
+        let first = print(1);
+        let times = self.seen.entry(first).or_default();
         *times += 1;
-        let digest = Sha256::digest(format!("{rule}\0{file}\0{message}\0{times}"));
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let print = if *times == 1 { first } else { print(*times) };
+        let digits = print.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
     }
 }
 
-fn spot(place: &Place, origin: Origin, directory: &Path) -> Spot {
-    let Place { line, column, length, .. } = *place;
-    let span = Span { line, column, end_column: column.saturating_add(length) };
-    Spot { file: path::relative(&place.file, directory), origin, span: Some(span) }
+/// Most words need no change and are not copied.
+fn shown(text: String) -> String {
+    match visible(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) => shown,
+    }
 }

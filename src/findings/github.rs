@@ -1,10 +1,11 @@
 //! GitHub Actions: one workflow command a finding, as the runner's own toolkit escapes it.
 
 use super::{Allowed, Finding, Span, words};
+use crate::inventory::problem::visible_lines;
 
 /// `::error file=…,line=…,endLine=…,col=…,endColumn=…,title=…::message`
 pub(super) fn annotation(finding: &Finding) -> String {
-    let mut properties = format!("file={}", property(&finding.place.file));
+    let mut properties = format!("file={}", property(&visible_lines(&finding.place.file)));
     if let Some(Span { line, column, end_column }) = finding.place.in_file() {
         properties += &format!(",line={line},endLine={line},col={column},endColumn={end_column}");
     }

@@ -6,17 +6,17 @@ use super::{Finding, words};
 use crate::inventory::Severity;
 
 #[derive(Debug, Serialize)]
-pub(super) struct Issue {
+pub(super) struct Issue<'a> {
     description: String,
     check_name: &'static str,
-    fingerprint: String,
+    fingerprint: &'a str,
     severity: &'static str,
-    location: Location,
+    location: Location<'a>,
 }
 
 #[derive(Debug, Serialize)]
-struct Location {
-    path: String,
+struct Location<'a> {
+    path: &'a str,
     lines: Lines,
 }
 
@@ -25,7 +25,7 @@ struct Lines {
     begin: u32,
 }
 
-pub(super) fn issue(finding: &Finding) -> Issue {
+pub(super) fn issue(finding: &Finding) -> Issue<'_> {
     // One line is shown, and nothing but this text and the line of the file.
     let mut words = vec![finding.message.clone()];
     words.extend(words::unshown(&finding.place));
@@ -35,13 +35,13 @@ pub(super) fn issue(finding: &Finding) -> Issue {
     Issue {
         description: words.join("; "),
         check_name: finding.rule_name(),
-        fingerprint: finding.fingerprint.clone(),
+        fingerprint: &finding.fingerprint,
         severity: match finding.severity {
             Severity::Error => "critical",
             Severity::Warning => "minor",
         },
         location: Location {
-            path: finding.place.file.clone(),
+            path: &finding.place.file,
             // GitLab knows no finding without a line.
             lines: Lines { begin: finding.place.in_file().map_or(1, |span| span.line) },
         },

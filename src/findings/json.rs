@@ -1,7 +1,23 @@
-//! A document that ends with its line.
+//! A document that ends with its line, written as it is made: a large fleet can have gigabytes of findings.
 
-use serde::Serialize;
+use std::io::{self, Write};
 
-pub(super) fn document<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
+use serde::{Serialize, Serializer};
+
+pub(super) fn document<T: Serialize>(value: &T, to: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *to, value)?;
+    to.write_all(b"\n")
+}
+
+/// A list whose items live no longer than it takes to write them.
+pub(super) struct Each<F>(pub(super) F);
+
+impl<F, I> Serialize for Each<F>
+where
+    F: Fn() -> I,
+    I: IntoIterator<Item: Serialize>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
 }

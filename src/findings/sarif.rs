@@ -1,34 +1,53 @@
 //! SARIF 2.1.0, as OASIS wrote it down and code scanning reads it.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Allowed, Finding, Findings, LANGUAGE, Spot, path, words};
+use super::{Allowed, Finding, Findings, LANGUAGE, Spot, json, path, words};
 use crate::inventory::Severity;
 use crate::lint;
 use crate::lint::explain;
 use crate::lint::rule::{Rule, Scope};
 
-/// The whole log: one run.
-pub(super) fn log(findings: &Findings) -> Value {
+/// The whole log.
+#[derive(Serialize)]
+struct Log<R> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    runs: [Run<R>; 1],
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<R> {
+    column_kind: &'static str,
+    invocations: Value,
+    results: R,
+    tool: Value,
+}
+
+/// One run.
+pub(super) fn log(findings: &Findings) -> impl Serialize {
     let mut rules = vec![language()];
     rules.extend(lint::RULES.iter().map(|rule| descriptor(rule)));
-    let told = findings.all().map(|finding| result(finding, &json!([])));
-    let allowed = findings.allowed().map(|allowed| result(&allowed.finding, &json!([suppression(allowed)])));
-    let results: Vec<Value> = told.chain(allowed).collect();
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": findings.tool.name,
-                "semanticVersion": findings.tool.version,
-                "rules": rules,
-            }},
-            "invocations": [{ "executionSuccessful": true, "exitCode": findings.exit_code }],
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    })
+    let driver = json!({
+        "name": findings.tool.name,
+        "semanticVersion": findings.tool.version,
+        "rules": rules,
+    });
+    let results = json::Each(move || {
+        let told = findings.all().map(|finding| result(finding, &json!([])));
+        let allowed = findings.allowed();
+        told.chain(allowed.map(|allowed| result(&allowed.finding, &json!([suppression(allowed)]))))
+    });
+    let run = Run {
+        column_kind: "unicodeCodePoints",
+        invocations: json!([{ "executionSuccessful": true, "exitCode": findings.exit_code }]),
+        results,
+        tool: json!({ "driver": driver }),
+    };
+    Log { schema: "https://json.schemastore.org/sarif-2.1.0.json", runs: [run], version: "2.1.0" }
 }
 
 fn level(severity: Severity) -> &'static str {

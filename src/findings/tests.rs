@@ -1,6 +1,5 @@
 //! Every face of the same findings, literally; schemas for those that have one.
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,9 +18,15 @@ fn report(files: &[(&str, &str)]) -> Findings {
     for (name, text) in files {
         let file = InputFile { name: (*name).to_owned(), text: (*text).to_owned() };
         let checked = lint::check(vec![file], None);
-        collector.add(&[(*name).to_owned()], Some(&checked), &[]);
+        collector.add(&[(*name).to_owned()], Some(checked), &[]);
     }
     collector.finish()
+}
+
+fn written(document: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    document(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// An error of the language with a second place.
@@ -48,7 +53,7 @@ fn github_gets_workflow_commands() {
     let mut findings = report(&[("/srv/time/sites/lost.yaml", LOST), ("./twice.yaml", TWICE)]);
     only_known(&mut findings);
     assert_data_eq!(
-        findings.github(),
+        written(|to| findings.github(to)),
         str![[r#"
 ::warning file=sites/lost.yaml,line=3,endLine=3,col=81,endColumn=87,title=timefleet%3A windows-without-maxdistance::host `n` would never select this Windows server%0Ahelp: set `maxdistance: 16.0` on the host: Windows reports a root dispersion of seconds
 ::error file=sites/lost.yaml,line=4,endLine=4,col=45,endColumn=53,title=timefleet%3A client-not-allowed::server `n` will not answer `a` at 10.0.0.2%0Asites/lost.yaml:3:31: this server allows nobody%0Ahelp: add its network to `time.allow` of `n`
@@ -67,7 +72,7 @@ fn github_gets_no_letter_that_ends_a_field_too_early() {
         reason: None,
         help: None,
         notes: Vec::new(),
-        place: Spot { file: "50%,odd:name\n.yaml".to_owned(), origin: Origin::File, span: None },
+        place: Spot { file: "50%,odd:name\n.yaml".into(), origin: Origin::File, span: None },
         second: None,
         included_from: Vec::new(),
         fingerprint: String::new(),
@@ -80,7 +85,7 @@ fn github_gets_no_letter_that_ends_a_field_too_early() {
     let allowance = Allowance { reason: "so\n::error::it is".to_owned(), place: None };
     assert_eq!(
         github::debug_line(&Allowed { finding, allowed: allowance }),
-        "::debug::50%25,odd:name%0A.yaml: allowed[inventory]: 100 %25 of a, b: gone%0D%0Asecond line ::error::forged, \
+        "::debug::50%25,odd:name\\n.yaml: allowed[inventory]: 100 %25 of a, b: gone%0D%0Asecond line ::error::forged, \
          because so%0A::error::it is\n"
     );
 }
@@ -89,7 +94,7 @@ fn github_gets_no_letter_that_ends_a_field_too_early() {
 fn gitlab_gets_a_code_quality_report() {
     let findings = report(&[("twice.yaml", TWICE)]);
     assert_data_eq!(
-        findings.gitlab().unwrap(),
+        written(|to| findings.gitlab(to)),
         str![[r#"
 [
   {
@@ -108,7 +113,7 @@ fn gitlab_gets_a_code_quality_report() {
 
 "#]]
     );
-    assert_eq!(report(&[("good.yaml", GOOD)]).gitlab().unwrap(), "[]\n");
+    assert_eq!(written(|to| report(&[("good.yaml", GOOD)]).gitlab(to)), "[]\n");
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn a_fingerprint_stays_when_lines_move_and_two_findings_never_share_one() {
 #[test]
 fn json_says_everything_under_a_version() {
     let findings = report(&[("twice.yaml", TWICE), ("good.yaml", GOOD)]);
-    let text = findings.json().unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    let text = written(|to| findings.json(to)).replace(env!("CARGO_PKG_VERSION"), "VERSION");
     assert_data_eq!(text, snapbox::file!["../../tests/cli/findings.v1.json"]);
 }
 
@@ -148,7 +153,7 @@ fn sarif_validator() -> jsonschema::Validator {
 fn sarif_holds_against_its_schema() {
     let validator = sarif_validator();
     let all = [("sites/Werk 7.yaml", LOST), ("/etc/twice.yaml", TWICE), ("good.yaml", GOOD)];
-    let log: Value = serde_json::from_str(&report(&all).sarif().unwrap()).unwrap();
+    let log: Value = serde_json::from_str(&written(|to| report(&all).sarif(to))).unwrap();
     let errors: Vec<_> =
         validator.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}");
@@ -178,7 +183,7 @@ fn sarif_holds_against_its_schema() {
 
 #[test]
 fn sarif_points_at_the_characters_and_at_the_second_place() {
-    let log: Value = serde_json::from_str(&report(&[("twice.yaml", TWICE)]).sarif().unwrap()).unwrap();
+    let log: Value = serde_json::from_str(&written(|to| report(&[("twice.yaml", TWICE)]).sarif(to))).unwrap();
     let result = &log["runs"][0]["results"][0];
     let region = serde_json::json!({ "startLine": 2, "startColumn": 1, "endLine": 2, "endColumn": 6 });
     assert_eq!(result["locations"][0]["physicalLocation"]["region"], region);
@@ -194,7 +199,7 @@ fn sarif_points_at_the_characters_and_at_the_second_place() {
 #[test]
 fn sarif_suppresses_what_is_allowed_and_says_of_every_result_whether_it_is() {
     let log: Value =
-        serde_json::from_str(&report(&[("good.yaml", GOOD), ("twice.yaml", TWICE)]).sarif().unwrap())
+        serde_json::from_str(&written(|to| report(&[("good.yaml", GOOD), ("twice.yaml", TWICE)]).sarif(to)))
             .unwrap();
     let results = log["runs"][0]["results"].as_array().unwrap();
     assert_eq!(results.len(), 2);
@@ -218,7 +223,7 @@ fn sarif_suppresses_what_is_allowed_and_says_of_every_result_whether_it_is() {
 
 #[test]
 fn sarif_describes_every_rule_with_its_cause_its_cure_and_an_example() {
-    let log: Value = serde_json::from_str(&report(&[("good.yaml", GOOD)]).sarif().unwrap()).unwrap();
+    let log: Value = serde_json::from_str(&written(|to| report(&[("good.yaml", GOOD)]).sarif(to))).unwrap();
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     for rule in lint::RULES {
         let described = rules.iter().find(|described| described["id"] == rule.name).unwrap();
@@ -275,10 +280,10 @@ fn a_link_in_sarif_ends_where_its_label_ends() {
         reason: None,
         help: None,
         notes: Vec::new(),
-        place: Spot { file: "a.yaml".to_owned(), origin: Origin::File, span: None },
+        place: Spot { file: "a.yaml".into(), origin: Origin::File, span: None },
         second: Some(Second {
             label: label.to_owned(),
-            spot: Spot { file: "b.yaml".to_owned(), origin: Origin::File, span: None },
+            spot: Spot { file: "b.yaml".into(), origin: Origin::File, span: None },
         }),
         included_from: Vec::new(),
         fingerprint: String::new(),
@@ -306,11 +311,15 @@ fn held_against_xsd(document: &str) -> Result<(), String> {
 #[test]
 fn junit_holds_against_its_schema_whatever_the_words() {
     let findings = report(&[("a&b \"<c>\".yaml", LOST), ("twice.yaml", TWICE), ("good.yaml", GOOD)]);
-    assert_eq!(held_against_xsd(&findings.junit()), Ok(()));
+    assert_eq!(held_against_xsd(&written(|to| findings.junit(to))), Ok(()));
     let odd = "fleet: x\n\"<k>&\\\"\\u0001\\uFFFF'\": 1\ngroups: {}\n";
     let findings = report(&[("odd.yaml", odd)]);
-    assert!(findings.junit().contains("`&lt;k&gt;&amp;&quot;\u{fffd}\u{fffd}'`"), "{}", findings.junit());
-    assert_eq!(held_against_xsd(&findings.junit()), Ok(()));
+    assert!(
+        written(|to| findings.junit(to)).contains("`&lt;k&gt;&amp;&quot;\\u{1}\u{fffd}'`"),
+        "{}",
+        written(|to| findings.junit(to))
+    );
+    assert_eq!(held_against_xsd(&written(|to| findings.junit(to))), Ok(()));
     assert!(held_against_xsd("<testsuites><testsuite/></testsuites>").is_err());
 }
 
@@ -333,18 +342,18 @@ fn both_hold_for_what_is_included_printed_and_allowed_too() {
     let mut collector = Collector::new(directory.path());
     for path in [main, program] {
         let checked = lint::check(Inputs::read(std::slice::from_ref(&path)).unwrap(), None);
-        collector.add(&[path.display().to_string()], Some(&checked), &[]);
+        collector.add(&[path.display().to_string()], Some(checked), &[]);
     }
     let findings = collector.finish();
     assert!(findings.all().any(|finding| finding.included_from.len() == 1));
     assert!(findings.all().any(|finding| finding.place.origin == Origin::Program));
     assert!(findings.allowed().count() >= 1);
-    let log: Value = serde_json::from_str(&findings.sarif().unwrap()).unwrap();
+    let log: Value = serde_json::from_str(&written(|to| findings.sarif(to))).unwrap();
     let validator = sarif_validator();
     let errors: Vec<_> =
         validator.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}");
-    assert_eq!(held_against_xsd(&findings.junit()), Ok(()));
+    assert_eq!(held_against_xsd(&written(|to| findings.junit(to))), Ok(()));
 }
 
 #[test]
@@ -357,7 +366,7 @@ fn junit_has_a_suite_for_each_inventory() {
     findings.inventories.last_mut().unwrap().findings.retain(|finding| finding.severity == Severity::Warning);
     findings.summary = Summary { errors: 1, warnings: 1, allowed: 1 };
     assert_data_eq!(
-        findings.junit(),
+        written(|to| findings.junit(to)),
         str![[r#"
 <?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="timefleet validate" tests="4" failures="1" errors="0">
@@ -388,4 +397,49 @@ help: set `maxdistance: 16.0` on the host: Windows reports a root dispersion of 
 
 "#]]
     );
+}
+
+/// What is found twice has two names, or a reader would take the second for a rerun of the first.
+#[test]
+fn no_two_tests_of_junit_have_the_same_name() {
+    let again = "fleet: x\ngroups:\n  a: { role: client, time: { upstreams: [{ server: a, minpoll: 9, maxpoll: 6 }, { server: b, minpoll: 9, maxpoll: 6 }] }, hosts: { h: } }\n";
+    let findings = report(&[("a.yaml", again), ("a.yaml", again)]);
+    let document = written(|to| findings.junit(to));
+    let cases: Vec<&str> = document.lines().filter(|line| line.contains("<testcase")).collect();
+    let one = "poll-order: `minpoll` 9 is above `maxpoll` 6";
+    for name in [
+        one.to_owned(),
+        format!("{one} (a.yaml:3:81)"),
+        format!("{one} (a.yaml:3:42)"),
+        format!("{one} (a.yaml:3:81, 2)"),
+    ] {
+        let line = format!("    <testcase classname=\"a.yaml\" name=\"{name}\">");
+        assert!(cases.contains(&line.as_str()), "{line}\n{document}");
+    }
+    assert_eq!(cases.len(), 4, "{document}");
+}
+
+/// One face of findings.
+type Format = fn(&Findings, &mut dyn Write) -> io::Result<()>;
+
+/// An escape sequence in a key is shown, not obeyed: by nobody's terminal, and by no log of a runner.
+#[test]
+fn what_would_steer_a_terminal_is_written_out_in_every_format() {
+    let odd = "fleet: x\n\"a\\x1b[31m\\u202e\\nb\": 1\ngroups: { g: { role: client, \"\\x9b\": 1, hosts: { h: } } }\n";
+    let findings = report(&[("odd\u{1b}.yaml", odd)]);
+    let formats: [Format; 5] =
+        [Findings::json, Findings::github, Findings::gitlab, Findings::sarif, Findings::junit];
+    for format in formats {
+        let document = written(|to| format(&findings, to));
+        let raw = |letter: char| letter != '\n' && letter.is_control() || letter == '\u{202e}';
+        assert!(!document.contains(raw), "{document}");
+        assert!(document.contains("u{1b}[31m") && document.contains("u{202e}"), "{document}");
+    }
+    let file = InputFile { name: "odd\u{1b}.yaml".to_owned(), text: odd.to_owned() };
+    let mut printed = Vec::new();
+    lint::check(vec![file], None).print(&mut printed).unwrap();
+    // The colours are our own.
+    let printed = String::from_utf8(anstream::adapter::strip_bytes(&printed).into_vec()).unwrap();
+    let first = r"odd\u{1b}.yaml:2:1: error: unknown key `a\u{1b}[31m\u{202e}\nb` in the inventory";
+    assert!(printed.starts_with(first), "{printed}");
 }

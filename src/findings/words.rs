@@ -2,15 +2,17 @@
 
 use super::{Finding, Spot};
 use crate::inventory::Origin;
+use crate::inventory::problem::visible;
 
 /// `file:line:column`; of a program's output it is said so, since that is no line of the file.
 pub(super) fn place(spot: &Spot) -> String {
+    let file = visible(&spot.file);
     match (spot.span, spot.origin) {
-        (None, _) => spot.file.clone(),
+        (None, _) => file.into_owned(),
         (Some(span), Origin::Program) => {
-            format!("{} (line {}, column {} of what it prints)", spot.file, span.line, span.column)
+            format!("{file} (line {}, column {} of what it prints)", span.line, span.column)
         }
-        (Some(span), Origin::File | Origin::Stdin) => format!("{}:{}:{}", spot.file, span.line, span.column),
+        (Some(span), Origin::File | Origin::Stdin) => format!("{file}:{}:{}", span.line, span.column),
     }
 }
 

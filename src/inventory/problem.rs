@@ -1,5 +1,6 @@
 //! What is wrong with an inventory, where, and what to do about it; and how a person sees that.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
@@ -138,7 +139,10 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         };
         let rule = problem.rule.map(|rule| format!("[{rule}]")).unwrap_or_default();
         let word = problem.severity.word();
-        writeln!(to, "{bold}{}{bold:#}: {style}{word}{rule}{style:#}: {}", problem.place, problem.message)?;
+        let (place, message) = (problem.place.to_string(), visible(&problem.message));
+        let place = visible(&place);
+        // One line however long: editors and `grep` read it.
+        writeln!(to, "{bold}{place}{bold:#}: {style}{word}{rule}{style:#}: {message}")?;
         let level = match problem.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -148,15 +152,17 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         if let Some(window) = window(&problem.place) {
             group = group.element(snippet(window, &problem.place, AnnotationKind::Primary, None));
         }
-        if let Some((place, label)) = &problem.second {
+        let second = problem.second.as_ref().map(|(place, label)| (place, visible(label)));
+        if let Some((place, label)) = &second {
             match window(place) {
                 // The renderer would count the column from where the line was cut.
                 Some(window) if window.cut => {
-                    group = group.element(Level::NOTE.message(format!("{place}: {label}")));
+                    group = group
+                        .element(Level::NOTE.message(visible(&format!("{place}: {label}")).into_owned()));
                 }
                 Some(window) => {
                     let snippet = snippet(window, place, AnnotationKind::Context, Some(label));
-                    group = group.element(snippet.path(place.file.to_string()));
+                    group = group.element(snippet.path(visible(&place.file).into_owned()));
                 }
                 None => {}
             }
@@ -166,13 +172,14 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
             group = group.element(Level::NOTE.message(wrapped(reason)));
         }
         for note in &problem.notes {
-            group = group.element(Level::NOTE.message(wrapped(note)));
+            group = group.element(Level::NOTE.message(wrapped(&visible(note))));
         }
         if let Some(help) = &problem.help {
-            group = group.element(Level::HELP.message(wrapped(help)));
+            group = group.element(Level::HELP.message(wrapped(&visible(help))));
         }
         for place in &problem.chain {
-            group = group.element(Level::NOTE.message(format!("included from {place}")));
+            let place = place.to_string();
+            group = group.element(Level::NOTE.message(format!("included from {}", visible(&place))));
         }
         if !group.is_empty() {
             writeln!(to, "{}", renderer.render(&[group]))?;
@@ -180,6 +187,28 @@ pub(crate) fn print(problems: &[Problem], files: &[InputFile], to: &mut dyn Writ
         writeln!(to)?;
     }
     Ok(())
+}
+
+/// Words of an inventory as they may be shown: what would steer a terminal or a runner, or turn the order of the letters
+/// round, is written out (`\u{1b}`).
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    let steers = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if steers(letter) { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+    }
+    Cow::Owned(shown)
+}
+
+/// The same of words that have lines.
+pub(crate) fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// Columns of a terminal that nobody made wider; the same in a pipe, so that what is seen does not depend on it.
@@ -213,9 +242,9 @@ fn snippet<'a>(
     window: Window<'a>,
     place: &Place,
     kind: AnnotationKind,
-    label: Option<&'a String>,
+    label: Option<&'a str>,
 ) -> Snippet<'a, Annotation<'a>> {
-    let annotation = kind.span(window.meant).label(label.map(String::as_str));
+    let annotation = kind.span(window.meant).label(label);
     Snippet::source(window.text).line_start(place.line as usize).annotation(annotation)
 }
 

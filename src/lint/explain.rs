@@ -24,7 +24,8 @@ fn parameter(parameter: &Parameter) -> String {
 
 /// One rule, for a terminal.
 pub(crate) fn rule(rule: &Rule) -> String {
-    let mut text = format!("{}[{}]: {}\n\n", rule.severity.word(), rule.name, rule.what);
+    let headline = format!("{}[{}]: {}", rule.severity.word(), rule.name, rule.what);
+    let mut text = format!("{}\n\n", lines(&headline, 0));
     text += &format!("why:     {}\n", wrapped(rule.reason));
     text += &format!("cure:    {}\n", wrapped(rule.cure));
     text += &format!("allow:   {}\n", wrapped(&scope(rule)));
@@ -55,15 +56,17 @@ pub(crate) fn all() -> String {
 
 /// What a profile asks for, for a terminal.
 pub(crate) fn profile(profile: &Profile) -> String {
-    let mut text = format!("profile {}: {}\n", profile.name, profile.title);
+    let mut text = format!("{}\n", lines(&format!("profile {}: {}", profile.name, profile.title), 0));
     if let Some(about) = &profile.about {
         text += &format!("\n{}\n", lines(about, 0));
     }
     for tuning in &profile.rules {
         let severity = tuning.severity.map_or("off", |severity| severity.word());
-        text += &format!("\n{severity}[{}]: {}\n", tuning.rule.name, tuning.rule.what);
+        let headline = format!("{severity}[{}]: {}", tuning.rule.name, tuning.rule.what);
+        text += &format!("\n{}\n", lines(&headline, 0));
         for (parameter, value) in &tuning.parameters {
-            text += &format!("         {} {value}: {}\n", parameter.name, parameter.what);
+            let number = format!("{} {value}: {}", parameter.name, parameter.what);
+            text += &format!("         {}\n", wrapped(&number));
         }
         text += &format!("asked:   {}\n", wrapped(&tuning.reference));
     }
