@@ -3,30 +3,9 @@
 use super::*;
 use crate::inventory::InputFile;
 use crate::lint::policy::Policy;
-use crate::lint::profile;
 
 fn file(name: &str, text: &str) -> InputFile {
     InputFile { name: name.to_owned(), text: text.to_owned() }
-}
-
-fn profile_says(text: &str) -> Vec<String> {
-    let problems = profile::read(&file("p.yaml", text)).unwrap_err();
-    let help = |problem: &inventory::Problem| problem.help.clone().unwrap_or_default();
-    problems.iter().map(|problem| format!("{} | {}", problem.headline(), help(problem))).collect()
-}
-
-#[test]
-fn a_profile_says_who_it_is_and_its_rules_say_who_asks() {
-    assert_eq!(
-        profile_says("profile: mine\nrules: {}\n"),
-        ["p.yaml:1:1: error: a profile has a name and a title | \
-          write `profile: NAME` and `title: REGIME` at the top"]
-    );
-    assert_eq!(
-        profile_says("profile: mine\ntitle: Mine\nrules: { no-clock-log: { severity: error } }\n"),
-        ["p.yaml:3:10: error: rule `no-clock-log` needs `severity` and `reference` | \
-          `severity` is `error`, `warning` or `off`; `reference` says who asks for it, and where"]
-    );
 }
 
 #[test]
@@ -61,4 +40,51 @@ fn a_template_without_quotes_that_begins_a_value_is_told_to_take_some() {
     let text = "fleet: x\nvars: { a: b }\ngroups: { g: { role: client, time: { upstreams: [{ pool: {{ a }} }] }, hosts: { h: } } }\n";
     let told = findings(&check(vec![file("a.yaml", text)], None));
     assert!(told.contains("a value that begins with a template needs quotes: `\"{{ … }}\"`"), "{told}");
+}
+
+#[test]
+fn what_a_rule_or_a_profile_explains_fits_80_columns() {
+    let narrow = |text: &str| {
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    };
+    for rule in RULES {
+        // An example is shown as it is written.
+        narrow(explain::rule(rule).split("example that it finds").next().unwrap());
+    }
+    for (name, _) in profile::CARRIED {
+        narrow(&explain::profile(&profile::read(&profile::carried(name).unwrap()).unwrap()));
+    }
+}
+
+/// What is rendered to find mistakes: of hosts that follow their own group two, since each leaves itself out.
+#[test]
+fn of_hosts_that_are_alike_one_or_two_are_rendered() {
+    let text = "\
+fleet: x
+groups:
+  mesh: { role: server, time: { upstreams: [{ group: mesh }], local: { orphan: true } }, hosts: { \"m[1:9]\": } }
+  clients: { role: client, time: { upstreams: [{ group: mesh }] }, hosts: { \"c[1:9]\": , own: { time: { bound: 2 } } } }
+";
+    let inventory = inventory::load(&[file("a.yaml", text)], None).unwrap();
+    let kinds = inventory::kinds(inventory.hosts.iter());
+    let names: Vec<&str> = kinds.iter().map(|host| host.name.as_str()).collect();
+    assert_eq!(names, ["m1", "m2", "c1", "own"]);
+}
+
+#[test]
+fn a_profile_says_who_it_is_and_what_it_asks_for() {
+    let problems = profile::read(&file("p.yaml", "profile: mine\nrules: {}\n")).unwrap_err();
+    let said: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("{} | {}", problem.headline(), problem.help.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "p.yaml:1:1: error: the profile has no `title` | write `profile: NAME`, `title: REGIME` and `rules: { RULE: { severity: …, reference: … } }`",
+            "p.yaml:2:8: error: `rules` names no rule | write `RULE: { severity: …, reference: … }`; `timefleet validate --explain all` lists the rules",
+        ]
+    );
 }
