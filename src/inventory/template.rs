@@ -443,7 +443,9 @@ impl Written<'_> {
         // A list holds it.
         let in_list = (error.detail() == Some(IN_LIST)).then(unknown).flatten();
         let Some(name) = named.or(in_list) else { return (word, range) };
-        let at = self.words().find(|(_, word)| *word == name).map(|(at, _)| at..at + name.len());
+        let begins =
+            |word: &str| word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let at = self.words().find(|(_, word)| begins(word)).map(|(at, _)| at..at + name.len());
         (name, at.or(range))
     }
 

@@ -277,7 +277,10 @@ fn a_template_that_is_longer_than_any_is_not_read() {
         let (_, said) = ends(directory.path(), &[file], 2);
         said.lines().find(|line| line.contains("error: ")).map(str::to_owned).unwrap_or_default()
     };
-    assert_eq!(error("fleet.yaml"), "error: fleet.yaml:2:48: cannot read the template own.j2: it has more than 65536 characters");
+    assert_eq!(
+        error("fleet.yaml"),
+        "error: fleet.yaml:2:48: cannot read the template own.j2: it has more than 65536 characters"
+    );
     let fleet = format!(
         "fleet: x\ngroups: {{ g: {{ role: client, time: {{ extra: ['{}{{{{ name }}}}'] }}, hosts: {{ a: }} }} }}\n",
         "#".repeat(64 * 1024)

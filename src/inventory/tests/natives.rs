@@ -226,11 +226,11 @@ fn what_comes_out_is_read_as_if_it_had_been_written_there() {
             "cmdport: '{{ z }}', maxdistance: '{{ z }}', port: '{{ one }}', minsources: '{{ t }}', bound: '+{{ 1_0 }}x'"
         )),
         [
-            "5:20: `time.cmdport` must be a whole number from 0 to 65535, not `010`",
-            "5:44: `time.maxdistance` must be a number of seconds from 0.000001 to 1000000, not `010`",
-            "5:61: `time.port` must be a whole number from 1 to 65535, not `1_000`",
-            "5:86: `time.minsources` must be a whole number from 1 to 1000, not `12:30`",
-            "5:104: `time.bound` must be a number of seconds from 0.000001 to 1000000, not `+10x`",
+            "5:20: `time.cmdport` must be a whole number from 0 to 65535, not `010` | write plain decimal digits",
+            "5:44: `time.maxdistance` must be a number of seconds from 0.000001 to 1000000, not `010` | write plain decimal digits",
+            "5:61: `time.port` must be a whole number from 1 to 65535, not `1_000` | write plain decimal digits",
+            "5:86: `time.minsources` must be a whole number from 1 to 1000, not `12:30` | write plain decimal digits",
+            "5:104: `time.bound` must be a number of seconds from 0.000001 to 1000000, not `+10x` | write plain decimal digits",
         ]
     );
     let inventory = good(&saying(
@@ -264,8 +264,8 @@ groups: {{ g: {{ hosts: {{ a: {{ vars: {{ dc: {{ ntq: 2 }} }} }} }} }} }}
     };
     for (line, told) in [
         ("{{ dc.ntp[0] }}", "2:73: `dc.ntp` is not defined for host `a` | did you mean `ntq`?"),
-        ("# {{ dc.ntp.x }}", "2:77: `dc.ntp` is not defined for host `a` | did you mean `ntq`?"),
-        ("# {{ dc.other }}", "2:77: `dc.other` is not defined for host `a` | known are ntq"),
+        ("# {{ dc.ntp.x }}", "2:75: `dc.ntp` is not defined for host `a` | did you mean `ntq`?"),
+        ("# {{ dc.other }}", "2:75: `dc.other` is not defined for host `a` | known are ntq"),
         (
             "# {{ missing.x[0] }}",
             "2:75: `missing` is not defined for host `a` | known are name, address, fleet, role, dc",
