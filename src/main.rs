@@ -24,8 +24,27 @@ use clap::Parser;
 
 use cli::{Cli, ColorWhen, Command};
 
+/// For the longest template that is read, all of it one chain (`1+1+1…`), in a debug build. Pages that are not touched
+/// cost nothing.
+const STACK: usize = 256 << 20;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A shell's limits may forbid so much: then it is the stack that there is.
+    std::thread::scope(|scope| {
+        match std::thread::Builder::new()
+            .name("main".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, || run(&cli))
+        {
+            // What a panic has to say, it has said.
+            Ok(run) => run.join().unwrap_or(ExitCode::FAILURE),
+            Err(_) => run(&cli),
+        }
+    })
+}
+
+fn run(cli: &Cli) -> ExitCode {
     match cli.color {
         // anstream looks at the stream and at NO_COLOR.
         ColorWhen::Auto => anstream::ColorChoice::Auto,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::filling::Filling;
 use super::node::{Kind, Node};
 use super::problem::Problem;
 use super::reader::{Field, Reader};
@@ -95,9 +96,9 @@ impl<'a> Reader<'_, 'a> {
         value
     }
 
-    /// Every text of a field that was put aside, filled in for one host, in the order in which they stand: fields with the
-    /// same texts are the same. `None`: one of them cannot be filled in.
-    pub(super) fn texts(&self, index: usize, words: &mut Words<'_>, texts: &mut Vec<String>) -> Option<()> {
+    /// What every text of a field that was put aside comes to on one host, in the order in which they stand: fields where
+    /// all come to the same are the same. `None`: one of them cannot be filled in.
+    pub(super) fn texts(&self, index: usize, words: &mut Words<'_>, texts: &mut Vec<Filling>) -> Option<()> {
         let deferred = self.deferred.get(index)?;
         self.add_texts(&deferred.value, &deferred.key, words, texts)
     }
@@ -107,7 +108,7 @@ impl<'a> Reader<'_, 'a> {
         node: &Node<'a>,
         key: &Node<'a>,
         words: &mut Words<'_>,
-        texts: &mut Vec<String>,
+        texts: &mut Vec<Filling>,
     ) -> Option<()> {
         match &node.kind {
             Kind::Text(text) if is_template(text) => {
@@ -134,7 +135,7 @@ impl<'a> Reader<'_, 'a> {
             Kind::Text(text) if is_template(text) => {
                 let spot = Spot::of(self, node, key, text);
                 match self.filler.borrow_mut().fill(text, &spot, words) {
-                    Ok(text) => return node.with(Kind::Text(text.into())),
+                    Ok(filling) => return filling.instead_of(node),
                     Err(problem) => wrong.push(*problem),
                 }
                 node.clone()

@@ -191,7 +191,12 @@ fn default_of_ratelimit(key: &str, time: &Time) -> Value {
 
 fn story(key: String, winner: (Value, Option<Place>), written: &[(Layer, Shown)]) -> Story {
     let (value, place) = winner;
-    let mut words: Vec<&(Layer, Shown)> = written.iter().filter(|(_, shown)| shown.0 == key).collect();
+    // A template that stands for all of `time.local` gives the keys in it, too.
+    let gives = |shown: &Shown| {
+        let inside = key.strip_prefix(&shown.0).is_some_and(|rest| rest.starts_with('.'));
+        shown.0 == key || (inside && place.is_some() && shown.2 == place)
+    };
+    let mut words: Vec<&(Layer, Shown)> = written.iter().filter(|(_, shown)| gives(shown)).collect();
     // A place can be given twice, by an anchor: the innermost layer's word is the one that counts.
     let at = words.iter().position(|(_, shown)| place.is_some() && shown.2 == place);
     let layer = at.map_or(Layer::Program, |at| words.remove(at).0.clone());

@@ -9,6 +9,7 @@ mod defaults;
 mod deferred;
 pub(crate) mod explain;
 pub(crate) mod files;
+mod filling;
 pub(crate) mod host;
 mod keys;
 pub(crate) mod network;

@@ -180,6 +180,14 @@ pub(super) fn parse<'a>(source: &Source<'a>) -> Result<Node<'a>, Box<Problem>> {
     })
 }
 
+/// Whether YAML takes a text for a number, were it written without quotes.
+pub(super) fn is_number(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_');
+    text.bytes().all(plain)
+        && text.len() < 64
+        && matches!(serde_yaml::from_str_with_options(text, options(text)), Ok(Kind::Number))
+}
+
 fn syntax_problem(source: &Source<'_>, error: &serde_yaml::Error) -> Problem {
     let location = error.location().unwrap_or(serde_yaml::Location::UNKNOWN);
     let span = location.span();

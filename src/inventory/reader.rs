@@ -12,7 +12,7 @@ use timefleet_agent::time::Seconds;
 
 use super::deferred::Deferred;
 use super::host::{Place, Sourced};
-use super::node::{Kind, Node, TEMPLATE_NEEDS_QUOTES};
+use super::node::{Kind, Node, TEMPLATE_NEEDS_QUOTES, is_number};
 use super::problem::Problem;
 use super::source::Source;
 use super::template::{Filler, is_template};
@@ -117,15 +117,23 @@ impl<'r, 'a> Reader<'r, 'a> {
         'a: 'n,
     {
         match &node.kind {
-            Kind::Text(text) if self.filled && is_template(self.spelling(node)) => Cow::Borrowed(text),
+            Kind::Text(text) if self.is_filled(node) => Cow::Borrowed(text),
             _ => Cow::Borrowed(self.spelling(node)),
         }
     }
 
+    /// Whether a template stood in a node's place.
+    fn is_filled(&self, node: &Node<'a>) -> bool {
+        self.filled && is_template(self.spelling(node))
+    }
+
     /// Whether a node can be a number.
     fn is_number(&self, node: &Node<'a>) -> bool {
-        let filled = || self.filled && is_template(self.spelling(node));
-        matches!(node.kind, Kind::Number) || (matches!(node.kind, Kind::Text(_)) && filled())
+        match &node.kind {
+            Kind::Number => true,
+            Kind::Text(text) => self.is_filled(node) && is_number(text),
+            _ => false,
+        }
     }
 
     pub(super) fn complain(
@@ -306,8 +314,8 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
         let spelling = self.plain_spelling(field.value);
         match spelling.as_ref() {
-            "true" if self.is_number(field.value) => return self.sourced(field, true),
-            "false" if self.is_number(field.value) => return self.sourced(field, false),
+            "true" if self.is_filled(field.value) => return self.sourced(field, true),
+            "false" if self.is_filled(field.value) => return self.sourced(field, false),
             _ => {}
         }
         let help = match spelling.to_ascii_lowercase().as_str() {

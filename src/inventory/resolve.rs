@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::address::{self, Address};
+use super::filling::Filling;
 use super::host::{Host, Place, Sourced};
 use super::keys;
 use super::node::Kind;
@@ -379,7 +380,8 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
             return Some((address?, Some(Rc::clone(filled))));
         }
         let mut left = Settings { role: role.role, templates: Vec::new(), ..settings.clone() };
-        for template in others {
+        // A whole `local` comes last: its keys lie over those of outer layers.
+        for template in others.into_iter().rev() {
             good &= self.setting(readers, template, &mut words, &mut left);
         }
         let address = address.filter(|_| good)?;
@@ -438,7 +440,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
 }
 
 /// Everything that these templates say of one host. `None`: one of them cannot be filled in.
-fn texts(readers: &[Reader<'_, '_>], templates: &[&Template], words: &mut Words<'_>) -> Option<Vec<String>> {
+fn texts(readers: &[Reader<'_, '_>], templates: &[&Template], words: &mut Words<'_>) -> Option<Vec<Filling>> {
     let mut texts = Vec::new();
     for template in templates {
         readers.get(template.file)?.texts(template.index, words, &mut texts)?;

@@ -136,12 +136,13 @@ macro_rules! settings {
                 layer
             }
 
-            /// Takes one value of another.
+            /// Takes one value of another, and those inside it.
             pub(super) fn take(&mut self, key: &str, from: Self) {
-                match key {
-                    $($key => self.$field = from.$field,)*
-                    _ => {}
-                }
+                $(if let Some(rest) = $key.strip_prefix(key) {
+                    if rest.is_empty() || (rest.starts_with('.') && from.$field.is_some()) {
+                        self.$field = from.$field;
+                    }
+                })*
             }
 
             /// Every value there is, in the words of an inventory.

@@ -5,6 +5,7 @@ use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use super::defaults;
+use super::filling::Filling;
 use super::host::{AllowedRule, Role, Shared, Sourced, Ssh, Time};
 use super::settings::{Conflict, Layer, Settings};
 
@@ -91,7 +92,7 @@ pub(super) struct Alike {
     pub(super) listing: Option<usize>,
     pub(super) role: Option<Role>,
     /// What their templates say.
-    pub(super) texts: Vec<String>,
+    pub(super) texts: Vec<Filling>,
 }
 
 /// Kinds of hosts with templates that are looked back at: hosts that all differ would only fill the memory.

@@ -493,6 +493,7 @@ mod files;
 pub(crate) mod fleet;
 mod model;
 pub(crate) mod naive;
+mod natives;
 mod torture;
 mod values;
 mod vars;

@@ -81,57 +81,104 @@ impl<'a> Reader<'_, 'a> {
                 self.problems.push(problem.help("letters, digits and `_`, no digit first"));
                 continue;
             }
-            let text = match &node.kind {
-                Kind::Text(text) => text.as_ref(),
-                _ => "",
+            let spot = match &node.kind {
+                Kind::Text(text) => Spot::of(self, node, key, text),
+                _ => Spot::whole(self.place(node, key)),
             };
-            let spot = Spot::of(self, node, key, text);
-            if let Some(value) = self.var(node, &spot) {
+            if let Some(value) = self.var(node, key, &spot) {
                 vars.insert(name, Rc::new(Variable { value, spot }));
             }
         }
         vars
     }
 
-    /// A number stays as it is written: one that would be printed otherwise (`010`, `1.10`) is text.
-    fn var(&mut self, node: &Node<'a>, spot: &Spot) -> Option<Value> {
+    fn var(&mut self, node: &Node<'a>, key: &Node<'a>, spot: &Spot) -> Option<Value> {
         Some(match &node.kind {
             Kind::Null => Value::Null,
             Kind::Bool(value) => Value::Bool(*value),
-            Kind::Number => number(self.spelling(node)),
+            Kind::Number => Value::Number(self.var_number(node, key)?),
+            Kind::Text(_) if is_infinite(self.spelling(node)) => Value::Number(self.var_number(node, key)?),
             Kind::Text(text) => {
-                if is_template(text)
-                    && let Err(problem) = self.filler.borrow_mut().check(text, spot)
-                {
-                    self.problems.push(*problem);
-                    return None;
+                if is_template(text) {
+                    let spot = Spot::of(self, node, key, text);
+                    let checked = self.filler.borrow_mut().check(text, &spot);
+                    if let Err(problem) = checked {
+                        self.problems.push(*problem);
+                        return None;
+                    }
                 }
                 Value::String(text.clone().into_owned())
             }
             Kind::List(items) => {
-                Value::Array(items.iter().map(|item| self.var(item, spot)).collect::<Option<_>>()?)
+                // All of them, so that every mistake is told.
+                let items: Vec<_> = items.iter().map(|item| self.var(item, key, spot)).collect();
+                Value::Array(items.into_iter().collect::<Option<_>>()?)
             }
             Kind::Map(_) => {
                 let mut map = serde_json::Map::new();
-                for (name, _, value) in self.entries("this variable", node, spot.place.clone()) {
-                    map.insert(name, self.var(value, spot)?);
+                let mut good = true;
+                for (name, key, value) in self.entries("this variable", node, spot.place.clone()) {
+                    match self.var(value, key, spot) {
+                        Some(value) => drop(map.insert(name, value)),
+                        None => good = false,
+                    }
                 }
-                Value::Object(map)
+                good.then_some(Value::Object(map))?
             }
         })
     }
 }
 
-fn number(spelling: &str) -> Value {
-    if let Some(whole) = spelling.parse::<i64>().ok().filter(|whole| whole.to_string() == spelling) {
-        return Value::Number(whole.into());
+impl<'a> Reader<'_, 'a> {
+    fn var_number(&mut self, node: &Node<'a>, key: &Node<'a>) -> Option<Number> {
+        number(self.spelling(node))
+            .map_err(|(message, help)| {
+                let place = self.place(node, key);
+                self.problems.push(Problem::error(place, message).help(help));
+            })
+            .ok()
     }
-    let fraction = spelling.parse::<f64>().ok().filter(|fraction| fraction.to_string() == spelling);
-    fraction.and_then(Number::from_f64).map_or_else(|| Value::String(spelling.to_owned()), Value::Number)
+}
+
+/// A number that a template prints as it is written. One that it would print otherwise may have been meant as a text, and
+/// is neither: what is wrong, and what to write.
+fn number(spelling: &str) -> Result<Number, (String, String)> {
+    if let Some(whole) = spelling.parse::<i64>().ok().filter(|whole| whole.to_string() == spelling) {
+        return Ok(whole.into());
+    }
+    let digits = spelling.strip_prefix(['-', '+']).unwrap_or(spelling);
+    let printed = if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        spelling.parse::<i64>().ok().map(|whole| whole.to_string())
+    } else {
+        let fraction = spelling.parse::<f64>().ok().filter(|fraction| fraction.is_finite());
+        let printed = fraction.map(|fraction| minijinja::Value::from(fraction).to_string());
+        if let Some(number) =
+            fraction.filter(|_| printed.as_deref() == Some(spelling)).and_then(Number::from_f64)
+        {
+            return Ok(number);
+        }
+        printed
+    };
+    let text = format!("`\"{spelling}\"` for a text");
+    Err(match printed {
+        Some(printed) => (
+            format!("`{spelling}` would become {printed} in a template"),
+            format!("write `{printed}` for the number, or {text}"),
+        ),
+        None => (
+            format!("`{spelling}` is no number that a template knows"),
+            format!("write decimal digits, at most {}, or {text}", i64::MAX),
+        ),
+    })
+}
+
+/// Whether YAML would have taken a text for a number if there were one so large.
+fn is_infinite(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit()) && text.parse::<f64>().is_ok_and(f64::is_infinite)
 }
 
 /// What a template can name.
-fn is_word(name: &str) -> bool {
+pub(super) fn is_word(name: &str) -> bool {
     let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     begins && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

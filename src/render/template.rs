@@ -12,6 +12,8 @@ use crate::inventory::{Host, Sourced};
 
 /// The configuration.
 pub(super) const CONFIG: &str = "chrony.conf.j2";
+/// No template of a user's is longer: each piece of it costs stack while it is read.
+const MAX_LENGTH: usize = 64 * 1024;
 /// The agent's service.
 pub(super) const UNIT: &str = "timefleet-agent.service.j2";
 
@@ -25,6 +27,8 @@ static CARRIED: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyL
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // The same words in every build; and what explains errors follows long chains on a thread's small stack.
+    environment.set_debug(false);
     environment.set_syntax(
         SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
     );
@@ -100,6 +104,13 @@ impl Own {
             template: name.clone(),
             why: why.to_string(),
         })?;
+        if text.chars().count() > MAX_LENGTH {
+            return Err(RenderError::TemplateFile {
+                named_at: named_at.to_owned(),
+                template: name,
+                why: format!("it has more than {MAX_LENGTH} characters"),
+            });
+        }
         let mut environment =
             environment().map_err(|error| wrong(&error, None, &name, "", &Value::UNDEFINED))?;
         environment

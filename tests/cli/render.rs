@@ -214,3 +214,77 @@ fn chronyd_reads_the_same_lines() {
         }
     }
 }
+
+/// Templates that are one long chain, by what it is made of.
+fn chains() -> Vec<(&'static str, String)> {
+    let chain = |begin: &str, link: &str, end: &str| {
+        let links = (64 * 1024 - begin.len() - end.len()) / link.len();
+        format!("{begin}{}{end}", link.repeat(links))
+    };
+    vec![
+        ("sums", chain("{{ 1", "+1", " }}")),
+        ("joined texts", chain("{{ name", "~name", " }}")),
+        ("filters", chain("{{ 'a'", "|e", " }}")),
+        ("long filters", chain("{{ 'a'", "|upper", " }}")),
+        ("tests", chain("{{ 1", " is odd", " }}")),
+        ("not", chain("{{ ", "not ", "1 }}")),
+        ("minus", chain("{{ 1", "-", "1 }}")),
+        ("powers", chain("{{ 1", "**1", " }}")),
+        ("or", chain("{{ 0", " or 0", " }}")),
+        ("comparisons", chain("{{ 1", "<2", " }}")),
+        ("conditions", chain("{{ 1", " if 1 else 1", " }}")),
+        ("elif", chain("{% if 0 %}", "{% elif 0 %}", "{% endif %}")),
+        ("parts", chain("{{ name", ".a", " }}")),
+        ("items", chain("{{ name", "[0]", " }}")),
+        ("slices", chain("{{ name", "[:]", " }}")),
+        ("calls", chain("{{ name", "()", " }}")),
+        ("brackets", chain("{{ ", "[", " }}")),
+        ("parentheses", chain("{{ ", "(", " }}")),
+        ("blocks", chain("", "{% if 1 %}", "")),
+        ("comments", chain("", "{##}", "")),
+    ]
+}
+
+#[test]
+fn a_template_of_one_long_chain_has_a_value_or_a_mistake() {
+    let directory = tempfile::tempdir().unwrap();
+    for (what, chain) in chains() {
+        let fleet = format!(
+            "fleet: x\ngroups: {{ g: {{ role: client, time: {{ upstreams: [{{ server: s }}], extra: [\"{chain}\"] }}, hosts: {{ a: }} }} }}\n"
+        );
+        fs::write(directory.path().join("value.yaml"), fleet).unwrap();
+        let output = render(directory.path(), &["value.yaml"]);
+        let said = text(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0..=2)), "{what}: {:?} {said:.300}", output.status);
+
+        let fleet = "fleet: x\ngroups: { g: { role: client, time: { template: own.j2, upstreams: [{ server: s }] }, hosts: { a: } } }\n";
+        fs::write(directory.path().join("file.yaml"), fleet).unwrap();
+        fs::write(directory.path().join("own.j2"), chain).unwrap();
+        let output = render(directory.path(), &["file.yaml"]);
+        let said = text(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1..=2)), "{what}: {:?} {said:.300}", output.status);
+        assert!(said.contains("own.j2"), "{what}: {said:.300}");
+    }
+}
+
+#[test]
+fn a_template_that_is_longer_than_any_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let fleet = "fleet: x\ngroups: { g: { role: client, time: { template: own.j2, upstreams: [{ server: s }] }, hosts: { a: } } }\n";
+    fs::write(directory.path().join("fleet.yaml"), fleet).unwrap();
+    fs::write(directory.path().join("own.j2"), "#".repeat(64 * 1024 + 1)).unwrap();
+    let error = |file: &str| {
+        let (_, said) = ends(directory.path(), &[file], 2);
+        said.lines().find(|line| line.contains("error: ")).map(str::to_owned).unwrap_or_default()
+    };
+    assert_eq!(
+        error("fleet.yaml"),
+        "error: fleet.yaml:2:48: cannot read the template own.j2: it has more than 65536 characters"
+    );
+    let fleet = format!(
+        "fleet: x\ngroups: {{ g: {{ role: client, time: {{ extra: ['{}{{{{ name }}}}'] }}, hosts: {{ a: }} }} }}\n",
+        "#".repeat(64 * 1024)
+    );
+    fs::write(directory.path().join("long.yaml"), fleet).unwrap();
+    assert_eq!(error("long.yaml"), "long.yaml:2:47: error: this template is longer than 65536 characters");
+}

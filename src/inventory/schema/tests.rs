@@ -209,6 +209,45 @@ fn schema_and_reader_take_the_same_values_for_every_key_of_an_upstream() {
 }
 
 #[test]
+fn schema_and_reader_take_a_template_that_stands_for_a_good_value() {
+    let validator = validator();
+    let mut differences = String::new();
+    let mut compared = 0;
+    let leaves = [("ssh.", &keys::SSH[..]), ("agent.", &keys::AGENT), ("time.", &keys::TIME)];
+    let keys = ["role".to_owned(), "take_over".to_owned(), "allow_rules".to_owned()]
+        .into_iter()
+        .chain(leaves.iter().flat_map(|(prefix, keys)| keys.iter().map(move |key| format!("{prefix}{key}"))));
+    let more = [
+        json!({ "stratum": 5 }),
+        json!({ "limit": 5 }),
+        json!({ "burst": 5 }),
+        json!([{ "rule": "single-upstream", "reason": "so" }]),
+    ];
+    for key in keys {
+        for candidate in candidates().into_iter().chain(more.clone()) {
+            if reader_says(&host_that_says(&layer(&key, &candidate)).to_string()).is_err() {
+                continue;
+            }
+            let mut said = layer(&key, &json!("{{ v }}"));
+            said["vars"] = json!({ "v": candidate });
+            let inventory = host_that_says(&said);
+            let (fits, read) = (validator.is_valid(&inventory), reader_says(&inventory.to_string()));
+            compared += 1;
+            if !fits || read.is_err() {
+                differences +=
+                    &format!("`{key}: {candidate}`: the schema says {fits}, the reader {read:?}\n");
+            }
+        }
+    }
+    assert!(compared > 100, "{compared}");
+    assert_eq!(differences, "");
+    let item = json!({ "vars": { "u": { "server": "s.example" } }, "time": { "upstreams": ["{{ u }}"] } });
+    let inventory = host_that_says(&item);
+    assert!(validator.is_valid(&inventory));
+    assert_eq!(reader_says(&inventory.to_string()), Ok(()));
+}
+
+#[test]
 fn bad_inventories_are_refused() {
     let validator = validator();
     let cases = [

@@ -21,22 +21,21 @@ pub(super) fn of(key: &str) -> Value {
     }
 }
 
-/// Where layers have variables, a template can stand for any single value.
+/// A template can stand for any value where layers have variables, and for any item of a list; not for a mapping whose
+/// keys are laid over each other one by one, nor for what is named (groups, hosts, variables).
 fn or_template(mut value: Value) -> Value {
     if !keys::LAYER.contains(&"vars") {
         return value;
     }
     let Some(fields) = value.as_object_mut() else { return value };
-    if fields.get("type") == Some(&json!("array")) {
-        if let Some(items) =
-            fields.get_mut("items").filter(|items| items.get("type") != Some(&json!("object")))
-        {
-            *items = or_template(items.take());
-        }
+    let named = fields.contains_key("additionalProperties") && !fields.contains_key("properties");
+    // An upstream is an item of a list, all others are mappings of layers.
+    let laid = fields.get("$ref").is_some_and(|to| *to != json!("#/$defs/upstream"));
+    if named || laid {
         return value;
     }
-    if ["$ref", "properties", "additionalProperties"].iter().any(|word| fields.contains_key(*word)) {
-        return value;
+    if let Some(items) = fields.get_mut("items") {
+        *items = or_template(items.take());
     }
     let description = fields.remove("description");
     let template = json!({ "type": "string", "pattern": "\\{\\{|\\{%" });

@@ -74,7 +74,7 @@ fn variables_may_use_each_other_and_mean_what_is_written() {
     let inventory = good(
         "fleet: x
 defaults:
-  vars: { a: '{{ b }}-{{ name }}', b: '{{ c }}', c: 010, d: 1_000, e: no, f: 1.10, g: 12:30:45, h: 1.5, l: [x, '{{ b }}'], m: { k: v } }
+  vars: { a: '{{ b }}-{{ name }}', b: '{{ c }}', c: 010, d: 1_000, e: no, f: '1.10', g: 12:30:45, h: 1.5, l: [x, '{{ b }}'], m: { k: v } }
   time: { extra: ['# {{ a }} {{ d }} {{ e }} {{ f }} {{ g }} {{ h }} {{ l[1] }} {{ m.k }} {{ l | length }} {{ role }}@{{ address }}'] }
 groups: { g: { role: server, time: { local: true }, hosts: { h1: { address: 10.0.0.1 } } } }
 ",
