@@ -12,7 +12,7 @@ use super::text::quoted;
 use super::upstream::Source;
 use super::variables::{self, Why};
 use super::{ImportError, Imported, Wishes, timesync};
-use crate::inventory::is_host_name;
+use crate::inventory::name_fault;
 
 /// Connection variables that say nothing which an inventory would have to know.
 const WITHOUT_NEWS: [&str; 5] = [
@@ -183,7 +183,7 @@ impl<'j> Walk<'j> {
         if valid != name {
             let text = format!("`{name}` cannot be the name of a host: it is called `{valid}`");
             layer.notes.push(Note::changed(&place, text));
-            if is_host_name(name) {
+            if name_fault(name).is_none() {
                 layer.set("address", quoted(name));
             }
         }
@@ -283,8 +283,8 @@ fn host_variables(variables: &Map<String, Value>, host: &mut DraftHost) -> Vec<S
 fn address(value: &Value) -> Result<String, Why> {
     let text = variables::text(value)?;
     let bare = text.trim_start_matches('[').trim_end_matches(']').to_owned();
-    if !is_host_name(&bare) || bare.contains('%') {
-        return Err(format!("`{text}` is no host name and no address"));
+    if let Some(fault) = name_fault(&bare) {
+        return Err(format!("`{text}` {fault}"));
     }
     Ok(bare)
 }

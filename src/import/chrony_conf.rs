@@ -14,7 +14,7 @@ use super::layer::{Layer, Note};
 use super::text::quoted;
 use super::upstream::{self, Source};
 use super::{ImportError, Imported, Wishes};
-use crate::inventory::is_host_name;
+use crate::inventory::name_fault;
 
 /// A file, and what the user said of its host.
 #[derive(Clone, Debug)]
@@ -75,8 +75,8 @@ fn identity(file: &ConfFile) -> Result<(String, Option<String>), ImportError> {
         None => (given.as_str(), None),
     };
     for part in [Some(name), address].into_iter().flatten() {
-        if !is_host_name(part) {
-            let message = format!("`{part}` is no host name and no address");
+        if let Some(fault) = name_fault(part) {
+            let message = format!("`{part}` {fault}");
             return Err(ImportError::Host { given: given.clone(), message });
         }
     }

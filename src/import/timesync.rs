@@ -7,7 +7,7 @@ use super::chrony_conf::Lines;
 use super::layer::{Layer, Note};
 use super::upstream::{self, Source};
 use super::variables::{self, Why};
-use crate::inventory::is_host_name;
+use crate::inventory::name_fault;
 
 /// What every variable of the role begins with.
 pub(super) const PREFIX: &str = "timesync_";
@@ -121,8 +121,8 @@ fn servers(value: &Value, place: &str, layer: &mut Layer) -> Result<Vec<Source>,
 
 fn source(server: &Map<String, Value>, place: &str, layer: &mut Layer) -> Result<Source, Why> {
     let name = variables::text(server.get("hostname").ok_or("it has no `hostname`")?)?;
-    if !is_host_name(&name) {
-        return Err(format!("`{name}` is no host name and no address"));
+    if let Some(fault) = name_fault(&name) {
+        return Err(format!("`{name}` {fault}"));
     }
     let mut upstream = Upstream::new(name.clone(), UpstreamKind::Server);
     let (mut shortest, mut longest) = (None, None);
