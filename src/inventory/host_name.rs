@@ -66,7 +66,7 @@ pub(crate) enum NameFault {
         bare: Option<String>,
     },
     /// `n..m`, `.n`.
-    #[error("has an empty label: a dot stands between two labels, and there is nothing on one side of it")]
+    #[error("has an empty label: two dots in a row, or one at its beginning")]
     EmptyLabel,
     /// More than DNS can hold.
     #[error("has a label of {0} characters: {LONGEST_LABEL} are the most")]
@@ -172,8 +172,8 @@ mod tests {
             "`10.0.0.777:123` is no IPv6 address",
             "`ntp.example:99999` is no IPv6 address",
             "`2001:db8::zz` is no IPv6 address",
-            "`n..m` has an empty label: a dot stands between two labels, and there is nothing on one side of it",
-            "`.n` has an empty label: a dot stands between two labels, and there is nothing on one side of it",
+            "`n..m` has an empty label: two dots in a row, or one at its beginning",
+            "`.n` has an empty label: two dots in a row, or one at its beginning",
             "`n.-m` has a label that begins with `-`",
             "`fe80::1%eth0` has a zone, which means something on one machine only | write an address that others can reach, or a name",
             "`a b` is no host name and no address",

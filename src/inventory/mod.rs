@@ -41,7 +41,7 @@ pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use explain::Explanation;
 pub(crate) use files::{Inputs, Origin};
 pub(crate) use host::{Host, Place, Sourced};
-pub(crate) use host_name::{HostName, fault as name_fault};
+pub(crate) use host_name::{HostName, NameFault, fault as name_fault};
 pub(crate) use problem::{Problem, Severity};
 pub(crate) use reader::{did_you_mean, near, suggestion};
 pub(crate) use source::InputFile;

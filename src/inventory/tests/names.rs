@@ -32,14 +32,14 @@ groups:
             "8:21: `time.upstreams.server` `ntp.example:123` has a port at its end | the port goes into `port: 123`, and `ntp.example` stays here",
             "9:21: `time.upstreams.server` `10.0.0.1:124` has a port at its end | the port goes into `port: 124`, and `10.0.0.1` stays here",
             "10:21: `time.upstreams.server` `2001:db8::zz` is no IPv6 address",
-            "11:19: `time.upstreams.pool` `n..m` has an empty label: a dot stands between two labels, and there is nothing on one side of it",
+            "11:19: `time.upstreams.pool` `n..m` has an empty label: two dots in a row, or one at its beginning",
             "12:19: `time.upstreams.pool` `999` is no IPv4 address: four numbers from 0 to 255",
             "13:21: `time.upstreams.server` `10.1` is no IPv4 address: four numbers from 0 to 255",
             "14:21: `time.upstreams.server` `fe80::1%eth0` has a zone, which means something on one machine only | write an address that others can reach, or a name",
             "15:21: `time.upstreams.server` `10.0.0.01` is no IPv4 address: four numbers from 0 to 255 without zeros in front | write `10.0.0.1`",
             "16:21: `time.upstreams.server` `[fd00::1]` is no IPv6 address | write \"fd00::1\": brackets are for addresses with a port",
             "17:21: `time.upstreams.server` `7` is no IPv4 address: four numbers from 0 to 255",
-            "18:21: `time.upstreams.server` `h..example` has an empty label: a dot stands between two labels, and there is nothing on one side of it",
+            "18:21: `time.upstreams.server` `h..example` has an empty label: two dots in a row, or one at its beginning",
             "19:28: `address` `999` is no IPv4 address: four numbers from 0 to 255",
         ]
     );
@@ -56,7 +56,7 @@ fn a_host_whose_name_cannot_be_an_address_needs_one() {
             "6:7: host `10.20.300.4` has no `address`, and its name is no IPv4 address: four numbers from 0 to 255 | give it an `address`",
             "7:7: host `256.1.1.1` has no `address`, and its name is no IPv4 address: four numbers from 0 to 255 | give it an `address`",
             "8:7: host `10.0.0` has no `address`, and its name is no IPv4 address: four numbers from 0 to 255 | give it an `address`",
-            "9:7: host `n..m` has no `address`, and its name has an empty label: a dot stands between two labels, and there is nothing on one side of it | give it an `address`",
+            "9:7: host `n..m` has no `address`, and its name has an empty label: two dots in a row, or one at its beginning | give it an `address`",
             "10:7: host `a.-b1` has no `address`, and its name has a label that begins with `-` | give it an `address`",
             "11:7: host `1` has no `address`, and its name is no IPv4 address: four numbers from 0 to 255 | give it an `address`",
         ]
