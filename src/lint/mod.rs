@@ -5,6 +5,7 @@
 
 mod access;
 pub(crate) mod catalogue;
+mod duplicates;
 pub(crate) mod explain;
 mod extra;
 mod extra_lines;
@@ -172,6 +173,7 @@ fn lint(inventory: &Inventory, policy: &Policy, selected: Option<&[usize]>) -> (
     families::check(&site, &mut findings);
     keys::check(&site, &mut findings);
     redundancy::check(&site, &mut findings);
+    duplicates::check(&site, &mut findings);
     access::check(&site, &mut findings);
     topology::check(&site, &mut findings);
     orphans::check(&site, &mut findings);
