@@ -106,13 +106,15 @@ groups:
     );
 }
 
+/// What a failing import says.
+fn said(arguments: &[&str], stdin: &str) -> String {
+    let output = timefleet(&cases(), arguments, stdin);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{arguments:?}");
+    text(&output.stderr)
+}
+
 #[test]
 fn what_cannot_be_imported_says_what_to_do() {
-    let said = |arguments: &[&str], stdin: &str| {
-        let output = timefleet(&cases(), arguments, stdin);
-        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{arguments:?}");
-        text(&output.stderr)
-    };
     assert_data_eq!(
         said(&["import", "ansible", "-"], "all:\n  hosts: {}\n"),
         str![[r#"
@@ -141,6 +143,10 @@ error: standard input:1:1: this is no JSON (EOF while parsing a value): it takes
 
 "#]]
     );
+}
+
+#[test]
+fn hosts_that_cannot_be_told_apart_or_reached_say_what_to_do() {
     assert_data_eq!(
         said(&["import", "chrony-conf", "--host", "a=10.0.0.1:22", "rhel.conf"], ""),
         str![[r#"
