@@ -16,6 +16,7 @@ use super::text::quoted;
 use super::upstream::{self, Source};
 use super::{ImportError, Imported, Wishes};
 use crate::inventory::{HostName, name_fault};
+use crate::lint::nobody_at;
 
 /// What some editors write at the beginning of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -190,6 +191,9 @@ impl Lines {
         let line = words.join(" ");
         match directive {
             "server" | "pool" => {
+                if let Some(why) = config.upstreams.first().and_then(|source| nobody_at(&source.name)) {
+                    return Err(why.to_owned());
+                }
                 let item =
                     config.upstreams.first().and_then(|source| Some((source, upstream::item(source)?)));
                 match item {

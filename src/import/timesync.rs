@@ -8,6 +8,7 @@ use super::layer::{Layer, Note};
 use super::upstream::{self, Source};
 use super::variables::{self, Why};
 use crate::inventory::{NameFault, name_fault};
+use crate::lint::nobody_at;
 
 /// What every variable of the role begins with.
 pub(super) const PREFIX: &str = "timesync_";
@@ -130,6 +131,9 @@ fn source(server: &Map<String, Value>, place: &str, layer: &mut Layer) -> Result
         }
         Some(fault) => return Err(format!("`{name}` {fault}")),
     };
+    if let Some(why) = nobody_at(&name) {
+        return Err(format!("`{name}`: {why}"));
+    }
     let mut upstream = Upstream::new(name.clone(), UpstreamKind::Server);
     upstream.port = port.unwrap_or(upstream.port);
     let (mut shortest, mut longest) = (None, None);

@@ -35,6 +35,7 @@ pub(crate) use access::Access;
 pub(crate) use catalogue::RULES;
 pub(crate) use extra_lines::ExtraLines;
 pub(crate) use policy::{Policy, UnknownRule};
+pub(crate) use ports::nobody_at;
 pub(crate) use site::{Lines, all_upstreams, own_clock};
 
 use gathered::Gathered;
