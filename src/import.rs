@@ -7,7 +7,9 @@
 mod ansible;
 mod chrony_conf;
 mod draft;
+mod jump;
 mod layer;
+mod machines;
 mod text;
 mod timesync;
 mod upstream;
@@ -66,6 +68,14 @@ pub(crate) enum ImportError {
     #[error("{file}: there are no hosts in it")]
     NoHosts {
         /// As the user named it.
+        file: String,
+    },
+    /// The inventory would take the place of what it is made from.
+    #[error("-o {output}: this is {file}, which is imported: write the inventory to another file")]
+    Output {
+        /// As typed.
+        output: String,
+        /// The file, as typed.
         file: String,
     },
     /// Two files for one host.

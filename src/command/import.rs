@@ -1,12 +1,15 @@
 //! `import`: an inventory from what another tool knows.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use crate::cli::{ImportArgs, ImportFrom};
-use crate::import::{self, ConfFile, Imported, Wishes};
+use crate::import::{self, ConfFile, ImportError, Imported, Wishes};
 use crate::inventory::InputFile;
+use crate::inventory::files::FilesError;
 use crate::lint;
 use crate::render::directory;
 
@@ -14,9 +17,10 @@ use crate::render::directory;
 pub(crate) fn run(from: &ImportFrom) -> Result<u8, CommandError> {
     match from {
         ImportFrom::Ansible(args) => {
-            let InputFile { name, text } = super::read(&args.file)?;
+            apart(std::slice::from_ref(&args.file), args.common.output.as_deref())?;
+            let name = args.file.display().to_string();
             let name = if name == "-" { "standard input".to_owned() } else { name };
-            let imported = import::ansible(&name, &text, &wishes(&args.common))?;
+            let imported = import::ansible(&name, &read(&args.file)?, &wishes(&args.common))?;
             write(&imported, args.common.output.as_ref())
         }
         ImportFrom::ChronyConf(args) => {
@@ -24,15 +28,42 @@ pub(crate) fn run(from: &ImportFrom) -> Result<u8, CommandError> {
             if hosts > files {
                 return Err(CommandError::MoreHostsThanFiles { hosts, files });
             }
+            apart(&args.files, args.common.output.as_deref())?;
             let mut hosts = args.hosts.iter().cloned();
             let files = args.files.iter().map(|path| {
-                let InputFile { name, text } = super::read(path)?;
-                Ok(ConfFile { name, text, host: hosts.next() })
+                Ok(ConfFile { name: path.display().to_string(), bytes: read(path)?, host: hosts.next() })
             });
             let files = files.collect::<Result<Vec<_>, CommandError>>()?;
             let imported = import::chrony_conf(&files, &wishes(&args.common))?;
             write(&imported, args.common.output.as_ref())
         }
+    }
+}
+
+/// The bytes of a file or of standard input: what they must be, each kind of import knows itself.
+fn read(path: &Path) -> Result<Vec<u8>, FilesError> {
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    bytes.map_err(|source| FilesError::Read { path: path.to_owned(), source })
+}
+
+/// Nothing that is read is written over, by whatever name.
+fn apart(files: &[PathBuf], output: Option<&Path>) -> Result<(), ImportError> {
+    let same = |path: &Path| fs::metadata(path).ok().map(|about| (about.dev(), about.ino()));
+    let Some((output, written)) = output.and_then(|output| Some((output, same(output)?))) else {
+        return Ok(());
+    };
+    let source = |file: &PathBuf| same(if file == "-" { Path::new("/dev/stdin") } else { file });
+    match files.iter().find(|file| source(file) == Some(written)) {
+        Some(file) => Err(ImportError::Output {
+            output: output.display().to_string(),
+            file: file.display().to_string(),
+        }),
+        None => Ok(()),
     }
 }
 

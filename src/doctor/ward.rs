@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use timefleet_agent::report::{HostReport, Source};
 
+use crate::inventory::HostName;
 use crate::inventory::host::Host;
 use crate::report::Ending;
 use crate::report::verdict::ClockState;
@@ -24,18 +25,23 @@ pub(crate) struct Patient<'a> {
 /// All hosts of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Ward<'a> {
-    by_address: HashMap<&'a str, Patient<'a>>,
+    by_address: HashMap<HostName<'a>, Patient<'a>>,
 }
 
 impl<'a> Ward<'a> {
     /// Everybody who is in.
     pub(crate) fn new(patients: impl IntoIterator<Item = Patient<'a>>) -> Self {
-        Self { by_address: patients.into_iter().map(|one| (one.host.address.value.as_str(), one)).collect() }
+        Self {
+            by_address: patients
+                .into_iter()
+                .map(|one| (HostName::of(&one.host.address.value), one))
+                .collect(),
+        }
     }
 
     /// The host of the fleet that has this address (or this name as its address).
     pub(crate) fn at(&self, address: &str) -> Option<&Patient<'a>> {
-        self.by_address.get(address)
+        self.by_address.get(&HostName::of(address).into_owned())
     }
 
     /// The host of the fleet that is behind a source.

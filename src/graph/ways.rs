@@ -1,10 +1,8 @@
 //! Whom a host follows, and how: its upstreams, and what its extra lines bring.
 
-use std::collections::HashMap;
-
 use super::Kind;
-use crate::inventory::Host;
 use crate::inventory::host::{Platform, Upstream, UpstreamFrom};
+use crate::inventory::{ByAddress, Host};
 use crate::lint::{ExtraLines, all_upstreams};
 
 /// One way to the time.
@@ -33,10 +31,10 @@ pub(super) enum To {
 pub(super) fn of<'i>(
     host: &'i Host,
     index: usize,
-    inside: &HashMap<&str, Option<usize>>,
+    inside: &ByAddress<'_>,
     extra: Option<&'i ExtraLines<'i>>,
 ) -> Vec<Way> {
-    let server = |name: &str| match inside.get(name).copied().flatten() {
+    let server = |name: &str| match inside.host(name) {
         Some(host) => To::Host(host),
         None => To::Outside(Kind::OutsideServer, name.to_owned()),
     };

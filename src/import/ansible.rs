@@ -7,12 +7,14 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::draft::{Draft, DraftGroup, DraftHost, Named};
+use super::jump::Arguments;
 use super::layer::{Layer, Note};
+use super::machines;
 use super::text::quoted;
-use super::upstream::Source;
+use super::upstream::{self, Source};
 use super::variables::{self, Why};
 use super::{ImportError, Imported, Wishes, timesync};
-use crate::inventory::is_host_name;
+use crate::inventory::{HostName, name_fault};
 
 /// Connection variables that say nothing which an inventory would have to know.
 const WITHOUT_NEWS: [&str; 5] = [
@@ -27,12 +29,23 @@ const WITHOUT_NEWS: [&str; 5] = [
 ///
 /// # Errors
 /// What is no JSON, no inventory, or an inventory without hosts.
-pub(crate) fn read(file: &str, text: &str, wishes: &Wishes) -> Result<Imported, ImportError> {
-    let root: Value = serde_json::from_str(text).map_err(|error| ImportError::Json {
+pub(crate) fn read(file: &str, bytes: &[u8], wishes: &Wishes) -> Result<Imported, ImportError> {
+    let no_json = |line, column, message: &str| ImportError::Json {
         file: file.to_owned(),
-        line: error.line(),
-        column: error.column(),
-        message: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+        line,
+        column,
+        message: message.to_owned(),
+    };
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let before = String::from_utf8_lossy(before);
+        let (line, column) = end_of(&before);
+        no_json(line, column, "its bytes are no UTF-8")
+    })?;
+    let text = text.trim_start_matches('\u{feff}');
+    let root: Value = serde_json::from_str(text).map_err(|error| {
+        let (line, column) = place(text, &error);
+        no_json(line, column, error.to_string().split(" at line ").next().unwrap_or_default())
     })?;
     let shape = |message: &str| ImportError::Shape { file: file.to_owned(), message: message.to_owned() };
     let root = root.as_object().ok_or_else(|| shape("this is no mapping of groups"))?;
@@ -51,14 +64,38 @@ pub(crate) fn read(file: &str, text: &str, wishes: &Wishes) -> Result<Imported, 
     if walk.draft.hosts.is_empty() {
         return Err(ImportError::NoHosts { file: file.to_owned() });
     }
-    let mut sources = walk.variables();
+    let of_all = walk.variables();
     let mut draft = walk.draft;
-    roles(&mut draft, &mut sources);
+    let kept = machines::settle(&mut draft);
+    // What another name of a machine says of its sources goes with that name.
+    let mut sources: Vec<Vec<Source>> = Vec::with_capacity(draft.hosts.len());
+    for (of_host, now) in of_all.into_iter().zip(&kept.now) {
+        if *now == sources.len() {
+            sources.push(of_host);
+        }
+    }
+    roles(&mut draft, &mut sources, kept.others);
     for (host, sources) in draft.hosts.iter_mut().zip(sources) {
         host.layer.set_items("time.upstreams", sources.into_iter().map(|source| source.item).collect());
     }
     draft.give_everybody_a_source(wishes);
     Ok(draft.finish(&format!("Imported by timefleet from Ansible ({file}).")))
+}
+
+/// Line and column behind a text.
+fn end_of(text: &str) -> (usize, usize) {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    (text.matches('\n').count() + 1, last.chars().count() + 1)
+}
+
+/// Where a parser stopped that counts bytes, and none at a line's end.
+fn place(text: &str, error: &serde_json::Error) -> (usize, usize) {
+    let lines: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let mut at = (lines + error.column()).saturating_sub(1).min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    end_of(text.get(..at).unwrap_or_default())
 }
 
 /// From Ansible's groups, which may be in several groups at once, to a tree.
@@ -162,8 +199,9 @@ impl<'j> Walk<'j> {
         let around =
             first.and_then(|group| self.draft.groups.get(group.parent?)).map(|outer| outer.name.clone());
         if let Some(outer) = self.draft.groups.get_mut(parent) {
-            let around = around.unwrap_or_default();
-            let text = format!("group `{name}` is inside `{around}` here: its hosts are listed one by one");
+            let around =
+                around.map_or_else(|| "outside all groups".to_owned(), |around| format!("inside `{around}`"));
+            let text = format!("group `{name}` is {around} here: its hosts are listed one by one");
             outer.layer.notes.push(Note::changed(format!("{}: {}", self.file, outer.name), text));
         }
     }
@@ -183,7 +221,7 @@ impl<'j> Walk<'j> {
         if valid != name {
             let text = format!("`{name}` cannot be the name of a host: it is called `{valid}`");
             layer.notes.push(Note::changed(&place, text));
-            if is_host_name(name) {
+            if name_fault(name).is_none() {
                 layer.set("address", quoted(name));
             }
         }
@@ -244,6 +282,13 @@ impl<'j> Walk<'j> {
             let none = Map::new();
             let Some(host) = self.draft.hosts.get_mut(index) else { continue };
             sources.push(host_variables(variables.unwrap_or(&none), host));
+            if host.name != name
+                && host.address().is_none()
+                && let Some(fault) = name_fault(name)
+            {
+                let text = format!("has no address, give it one: `{name}` {fault}");
+                host.layer.notes.push(Note::changed(&host.original, text));
+            }
         }
         sources
     }
@@ -283,8 +328,8 @@ fn host_variables(variables: &Map<String, Value>, host: &mut DraftHost) -> Vec<S
 fn address(value: &Value) -> Result<String, Why> {
     let text = variables::text(value)?;
     let bare = text.trim_start_matches('[').trim_end_matches(']').to_owned();
-    if !is_host_name(&bare) || bare.contains('%') {
-        return Err(format!("`{text}` is no host name and no address"));
+    if let Some(fault) = name_fault(&bare) {
+        return Err(format!("`{text}` {fault}"));
     }
     Ok(bare)
 }
@@ -300,7 +345,7 @@ fn connection(name: &str, value: &Value, layer: &mut Layer) -> Result<(), Why> {
             layer.set("ssh.identity", quoted(&variables::text(value)?));
         }
         "ansible_become" => layer.set("ssh.become", variables::truth(value)?.to_string()),
-        "ansible_ssh_common_args" | "ansible_ssh_extra_args" => jump(&variables::text(value)?, layer)?,
+        "ansible_ssh_common_args" | "ansible_ssh_extra_args" => arguments(&variables::text(value)?, layer)?,
         "ansible_connection"
             if !["ssh", "smart", "paramiko", "paramiko_ssh"].contains(&variables::text(value)?.as_str()) =>
         {
@@ -319,47 +364,46 @@ fn connection(name: &str, value: &Value, layer: &mut Layer) -> Result<(), Why> {
     Ok(())
 }
 
-/// `-J HOST`, `-o ProxyJump=HOST`: one thing that these arguments are often used for.
-fn jump(arguments: &str, layer: &mut Layer) -> Result<(), Why> {
-    let words: Vec<&str> = arguments.split_whitespace().collect();
-    let host = match words.as_slice() {
-        ["-J", host] => *host,
-        ["-o", option] | [option] => {
-            let option = option.strip_prefix("-o").unwrap_or(option);
-            option.strip_prefix("ProxyJump=").ok_or("put it into your own ~/.ssh/config")?
-        }
-        _ => return Err("put it into your own ~/.ssh/config".to_owned()),
-    };
-    layer.set("ssh.jump", quoted(host));
-    Ok(())
+/// The jump host; everything else is the business of the user's own configuration.
+fn arguments(line: &str, layer: &mut Layer) -> Result<(), Why> {
+    let Arguments { jump, rest } = Arguments::read(line);
+    if let Some(jump) = &jump {
+        layer.set("ssh.jump", quoted(jump));
+    }
+    match (rest.is_empty(), jump) {
+        (true, _) => Ok(()),
+        (false, None) => Err("put it into your own ~/.ssh/config".to_owned()),
+        (false, Some(jump)) => Err(format!(
+            "only the jump host `{jump}` is taken; put `{}` into your own ~/.ssh/config",
+            rest.join(" ")
+        )),
+    }
 }
 
 /// Where hosts are that are known by name only, more likely than not (RFC 1918, RFC 4193).
 const PRIVATE: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
 
 /// The role only knows clients. Who is polled by another host of the inventory is a server, and answers who polls it.
-fn roles(draft: &mut Draft, sources: &mut [Vec<Source>]) {
-    let mut by_name: HashMap<String, usize> = HashMap::new();
+fn roles(draft: &mut Draft, sources: &mut [Vec<Source>], others: Vec<(String, usize)>) {
+    let key = |name: &str| HostName::of(name).into_owned();
+    let mut by_name: HashMap<HostName<'static>, usize> = HashMap::new();
+    by_name.extend(others.iter().map(|(name, index)| (key(name), *index)));
     for (index, host) in draft.hosts.iter().enumerate() {
-        by_name.entry(host.name.clone()).or_insert(index);
-        by_name.extend(host.address().map(|address| (address, index)));
+        by_name.entry(key(&host.name)).or_insert(index);
+        by_name.extend(host.address().map(|address| (key(&address), index)));
     }
     let mut polled: HashMap<usize, Vec<usize>> = HashMap::new();
     for (index, of_host) in sources.iter_mut().enumerate() {
         let before = of_host.len();
-        of_host.retain(|source| by_name.get(&source.name) != Some(&index));
+        of_host.retain(|source| by_name.get(&key(&source.name)) != Some(&index));
         if of_host.len() < before
             && let Some(host) = draft.hosts.get_mut(index)
         {
-            let note = Note::left_out(
-                &host.original,
-                "the host itself among its servers",
-                "it cannot follow itself",
-            );
+            let note = Note::left_out(&host.original, upstream::ITSELF, upstream::WHY_NOT_ITSELF);
             host.layer.notes.push(note);
         }
         for source in of_host.iter() {
-            if let Some(&server) = by_name.get(&source.name) {
+            if let Some(&server) = by_name.get(&key(&source.name)) {
                 polled.entry(server).or_default().push(index);
             }
         }

@@ -3,6 +3,7 @@
 //! Every line is read by the agent's own parser. What has a key becomes that key, what the agent knows besides becomes
 //! an extra line, and what it refuses is noted with its reason.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use ipnet::IpNet;
@@ -14,15 +15,24 @@ use super::layer::{Layer, Note};
 use super::text::quoted;
 use super::upstream::{self, Source};
 use super::{ImportError, Imported, Wishes};
-use crate::inventory::is_host_name;
+use crate::inventory::{HostName, name_fault};
+use crate::lint::nobody_at;
+
+/// What some editors write at the beginning of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// chronyd takes any bytes, and what is no UTF-8 is old: every byte is a character then.
+fn latin_1(line: &[u8]) -> String {
+    line.iter().map(|byte| char::from(*byte)).collect()
+}
 
 /// A file, and what the user said of its host.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfFile {
     /// As the user named it (`-` for standard input).
     pub(crate) name: String,
-    /// Its content.
-    pub(crate) text: String,
+    /// Its content, in whatever encoding its comments are.
+    pub(crate) bytes: Vec<u8>,
     /// `--host NAME` or `--host NAME=ADDRESS`.
     pub(crate) host: Option<String>,
 }
@@ -33,12 +43,13 @@ pub(crate) struct ConfFile {
 /// Two files of one host, or a host that cannot be.
 pub(crate) fn read(files: &[ConfFile], wishes: &Wishes) -> Result<Imported, ImportError> {
     let mut draft = Draft::new(&wishes.fleet);
-    let mut known = std::collections::HashSet::new();
+    let mut known: HashSet<HostName<'static>> = HashSet::new();
     let mut read: Vec<(bool, DraftHost)> = Vec::new();
     for file in files {
         let (original, address) = identity(file)?;
-        if !known.insert(original.clone()) {
-            return Err(ImportError::SameName { file: file.name.clone(), name: original });
+        let machine = address.as_ref().unwrap_or(&original);
+        if !known.insert(HostName::of(machine).into_owned()) {
+            return Err(ImportError::SameName { file: file.name.clone(), name: machine.clone() });
         }
         let name = draft.name(Named::Host, &original);
         let mut layer = Layer::default();
@@ -46,10 +57,14 @@ pub(crate) fn read(files: &[ConfFile], wishes: &Wishes) -> Result<Imported, Impo
             let text = format!("`{original}` cannot be the name of a host: it is called `{name}`");
             layer.notes.push(Note::changed(&file.name, text));
         }
-        if let Some(address) = address.or_else(|| (name != original).then_some(original)) {
+        if let Some(address) =
+            address.or_else(|| (name != original && name_fault(&original).is_none()).then_some(original))
+        {
             layer.set("address", quoted(&address));
         }
-        let serves = read_file(file, &mut layer);
+        let own = HostName::of(layer.flow("address").map_or(name.as_str(), |own| own.trim_matches('"')));
+        let own = [own.into_owned(), HostName::of(&name).into_owned()];
+        let serves = read_file(file, &own, &mut layer);
         read.push((serves, DraftHost { name, original: file.name.clone(), groups: Vec::new(), layer }));
     }
     for (wanted, group) in [(true, "servers"), (false, "clients")] {
@@ -75,8 +90,8 @@ fn identity(file: &ConfFile) -> Result<(String, Option<String>), ImportError> {
         None => (given.as_str(), None),
     };
     for part in [Some(name), address].into_iter().flatten() {
-        if !is_host_name(part) {
-            let message = format!("`{part}` is no host name and no address");
+        if let Some(fault) = name_fault(part) {
+            let message = format!("`{part}` {fault}");
             return Err(ImportError::Host { given: given.clone(), message });
         }
     }
@@ -93,11 +108,16 @@ fn by_path(name: &str) -> String {
     specific.filter(|word| !word.is_empty()).unwrap_or("localhost").to_owned()
 }
 
-/// Whether the host serves others.
-fn read_file(file: &ConfFile, layer: &mut Layer) -> bool {
+/// Whether the host serves others. `own` are its names and addresses.
+fn read_file(file: &ConfFile, own: &[HostName<'_>], layer: &mut Layer) -> bool {
     let mut lines = Lines::default();
-    for (index, line) in file.text.lines().enumerate() {
-        lines.line(&format!("{}:{}", file.name, index + 1), line, layer);
+    let bytes = file.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&file.bytes);
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let place = format!("{}:{}", file.name, index + 1);
+        match str::from_utf8(line) {
+            Ok(line) => lines.line(&place, line, layer),
+            Err(_) => lines.line(&place, &latin_1(line), layer),
+        }
     }
     // What a file does not say is off, whatever an inventory's defaults are.
     if !lines.makestep {
@@ -111,7 +131,12 @@ fn read_file(file: &ConfFile, layer: &mut Layer) -> bool {
         layer.notes.push(Note::changed(&file.name, text));
     }
     let serves = lines.serves();
-    let sources = lines.finish(layer);
+    let mut sources = lines.finish(layer);
+    let before = sources.len();
+    sources.retain(|source| !own.contains(&HostName::of(&source.name)));
+    if sources.len() < before {
+        layer.notes.push(Note::left_out(&file.name, upstream::ITSELF, upstream::WHY_NOT_ITSELF));
+    }
     layer.set_items("time.upstreams", sources.into_iter().map(|source| source.item).collect());
     serves
 }
@@ -166,6 +191,9 @@ impl Lines {
         let line = words.join(" ");
         match directive {
             "server" | "pool" => {
+                if let Some(why) = config.upstreams.first().and_then(|source| nobody_at(&source.name)) {
+                    return Err(why.to_owned());
+                }
                 let item =
                     config.upstreams.first().and_then(|source| Some((source, upstream::item(source)?)));
                 match item {

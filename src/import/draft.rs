@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::layer::{Layer, Note, Value};
+use super::machines;
 use super::text::quoted;
 use super::{Imported, Wishes};
 
@@ -21,10 +22,7 @@ pub(super) struct DraftHost {
 impl DraftHost {
     /// Its address, when it has another one than its name.
     pub(super) fn address(&self) -> Option<String> {
-        match self.layer.within(None).into_iter().find(|(key, _)| *key == "address")?.1 {
-            Value::Flow(address) => Some(address.trim_matches('"').to_owned()),
-            Value::Items(_) => None,
-        }
+        Some(self.layer.flow("address")?.trim_matches('"').to_owned())
     }
 }
 
@@ -63,6 +61,11 @@ impl Draft {
     pub(super) fn name(&mut self, of: Named, original: &str) -> String {
         let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let replaced: String = original.chars().map(|c| if valid(c) { c } else { '-' }).collect();
+        // Names of hosts are looked up, and there no case is known.
+        let key = |name: &str| match of {
+            Named::Host => name.to_ascii_lowercase(),
+            Named::Group => name.to_owned(),
+        };
         let mut name: String = replaced.trim_start_matches(['-', '.']).chars().take(240).collect();
         if name.is_empty() {
             name = "unnamed".to_owned();
@@ -73,7 +76,7 @@ impl Draft {
         };
         let mut unique = name.clone();
         let mut count = 2;
-        while !taken.insert(unique.clone()) {
+        while !taken.insert(key(&unique)) {
             unique = format!("{name}-{count}");
             count += 1;
         }
@@ -122,6 +125,7 @@ impl Draft {
 
     /// Lifts what hosts share, and writes the whole down.
     pub(super) fn finish(mut self, head: &str) -> Imported {
+        machines::settle(&mut self);
         let members = self.members();
         for rank in Layer::liftable() {
             self.lift(rank, &members);

@@ -90,6 +90,15 @@ impl Layer {
         }
     }
 
+    /// The value of a key, as it is written on one line.
+    pub(super) fn flow(&self, key: &str) -> Option<&str> {
+        let rank = ORDER.iter().position(|known| *known == key)?;
+        match self.values.get(&rank)? {
+            Value::Flow(value) => Some(value),
+            Value::Items(_) => None,
+        }
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         ORDER.iter().position(|known| *known == key).is_some_and(|rank| self.values.contains_key(&rank))
     }

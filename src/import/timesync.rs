@@ -7,7 +7,8 @@ use super::chrony_conf::Lines;
 use super::layer::{Layer, Note};
 use super::upstream::{self, Source};
 use super::variables::{self, Why};
-use crate::inventory::is_host_name;
+use crate::inventory::{NameFault, name_fault};
+use crate::lint::nobody_at;
 
 /// What every variable of the role begins with.
 pub(super) const PREFIX: &str = "timesync_";
@@ -121,10 +122,20 @@ fn servers(value: &Value, place: &str, layer: &mut Layer) -> Result<Vec<Source>,
 
 fn source(server: &Map<String, Value>, place: &str, layer: &mut Layer) -> Result<Source, Why> {
     let name = variables::text(server.get("hostname").ok_or("it has no `hostname`")?)?;
-    if !is_host_name(&name) {
-        return Err(format!("`{name}` is no host name and no address"));
+    let (name, port) = match name_fault(&name) {
+        None => (name, None),
+        Some(NameFault::Port { host, port }) => {
+            let text = format!("`{name}` has a port at its end: it becomes `port: {port}` of `{host}`");
+            layer.notes.push(Note::changed(format!("{place}.hostname"), text));
+            (host, Some(port))
+        }
+        Some(fault) => return Err(format!("`{name}` {fault}")),
+    };
+    if let Some(why) = nobody_at(&name) {
+        return Err(format!("`{name}`: {why}"));
     }
     let mut upstream = Upstream::new(name.clone(), UpstreamKind::Server);
+    upstream.port = port.unwrap_or(upstream.port);
     let (mut shortest, mut longest) = (None, None);
     for (option, value) in server {
         let read = match option.as_str() {

@@ -4,6 +4,10 @@ use timefleet_agent::config::{Upstream, UpstreamKind};
 
 use super::text::quoted;
 
+/// A host that polls its own address, and why it cannot.
+pub(super) const ITSELF: &str = "the host itself among its servers";
+pub(super) const WHY_NOT_ITSELF: &str = "it cannot follow itself";
+
 /// A source: its name, and its item.
 #[derive(Debug)]
 pub(super) struct Source {

@@ -1,8 +1,8 @@
 //! `address`: what SSH connects to and clients poll.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use super::host::{Place, Sourced};
+use super::host_name;
+use super::problem::Problem;
 use super::range::Pattern;
 use super::reader::{Field, Reader};
 use super::settings::Template;
@@ -15,28 +15,9 @@ pub(super) enum Address {
     Template(Template),
 }
 
-/// Why nothing can ever be reached at such an address, and what to write instead.
-fn impossible(address: &str) -> Option<(String, Option<String>)> {
-    if !super::reader::is_host_name(address) {
-        return Some((format!("must be a host name or an address, not `{address}`"), None));
-    }
-    if address.contains('%') {
-        return Some((format!("`{address}` has a zone, which means something on one machine only"), None));
-    }
-    let looks_like_v4 = address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if looks_like_v4 && address.parse::<Ipv4Addr>().is_err() {
-        return Some((format!("`{address}` is no IPv4 address: four numbers from 0 to 255"), None));
-    }
-    if !address.contains(':') || address.parse::<Ipv6Addr>().is_ok() {
-        return None;
-    }
-    let help = match address.split_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() => {
-            Some(format!("the port goes into `ssh: {{ port: {port} }}`, and `{host}` stays here"))
-        }
-        _ => None,
-    };
-    Some((format!("`{address}` is no IPv6 address"), help))
+/// How a port is written beside an address.
+pub(super) fn port_key(port: u16) -> String {
+    format!("ssh: {{ port: {port} }}")
 }
 
 /// An address, or a range of as many addresses as there are names.
@@ -45,7 +26,7 @@ pub(super) fn of_names<'a>(
     field: Field<'_, 'a>,
     names: &Pattern,
 ) -> Option<Address> {
-    let text = reader.text(field)?;
+    let text = reader.name_text(field)?;
     let pattern = match Pattern::parse(&text) {
         Ok(pattern) => pattern,
         Err(error) => {
@@ -54,8 +35,9 @@ pub(super) fn of_names<'a>(
         }
     };
     let last = pattern.nth(pattern.count().saturating_sub(1));
-    if let Some((cause, help)) = [pattern.nth(0), last].iter().find_map(|address| impossible(address)) {
-        reader.complain(field, format!("{field} {cause}"), help);
+    let wrong = [pattern.nth(0), last].into_iter().find_map(|name| Some((host_name::fault(&name)?, name)));
+    if let Some((fault, address)) = wrong {
+        reader.no_name(field, &address, &fault);
         return None;
     }
     if pattern.count() != names.count() {
@@ -72,10 +54,12 @@ pub(super) fn of_names<'a>(
 
 /// One host's address, filled in.
 pub(super) fn of_one<'a>(reader: &mut Reader<'_, 'a>, field: Field<'_, 'a>) -> Option<Sourced<String>> {
-    let text = reader.text(field)?;
-    if let Some((cause, help)) = impossible(&text) {
-        reader.complain(field, format!("{field} {cause}"), help);
-        return None;
-    }
-    Some(text)
+    reader.host_name(field)
+}
+
+/// What is wrong with a host that has no address when its name, which is its address then, cannot be one.
+pub(super) fn of_name(name: &str, place: &Place) -> Option<Problem> {
+    let fault = host_name::fault(name)?;
+    let message = format!("host `{name}` has no `address`, and its name {fault}");
+    Some(Problem::error(place.clone(), message).help("give it an `address`"))
 }

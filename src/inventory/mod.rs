@@ -4,6 +4,7 @@
 //! stops at the first mistake: every room adds its [`Problem`]s to one list.
 
 mod address;
+mod by_address;
 mod contradiction;
 mod defaults;
 mod deferred;
@@ -11,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod files;
 mod filling;
 pub(crate) mod host;
+mod host_name;
 mod keys;
 pub(crate) mod network;
 mod node;
@@ -35,12 +37,14 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+pub(crate) use by_address::ByAddress;
 pub(crate) use defaults::{MAX_DISTANCE, NTP_PORT};
 pub(crate) use explain::Explanation;
 pub(crate) use files::{Inputs, Origin};
 pub(crate) use host::{Host, Place, Sourced};
+pub(crate) use host_name::{HostName, NameFault, fault as name_fault};
 pub(crate) use problem::{Problem, Severity};
-pub(crate) use reader::{did_you_mean, is_host_name, near, suggestion};
+pub(crate) use reader::{did_you_mean, near, suggestion};
 pub(crate) use source::InputFile;
 
 use reader::Reader;
@@ -77,17 +81,9 @@ impl Inventory {
         self.hosts.get(self.index_of(name)?)
     }
 
-    /// The hosts by what a `server:` line may call them, addresses and names; `None`: several have that address.
-    pub(crate) fn by_address(&self) -> HashMap<&str, Option<usize>> {
-        let mut by_address: HashMap<&str, Option<usize>> = HashMap::with_capacity(self.hosts.len());
-        for (index, host) in self.hosts.iter().enumerate() {
-            let shared = |slot: &mut Option<usize>| *slot = slot.filter(|&known| known == index);
-            by_address.entry(&host.address.value).and_modify(shared).or_insert(Some(index));
-            if host.name != host.address.value {
-                by_address.entry(&host.name).or_insert(Some(index));
-            }
-        }
-        by_address
+    /// The hosts by what a `server:` line may call them.
+    pub(crate) fn by_address(&self) -> ByAddress<'_> {
+        ByAddress::new(&self.hosts)
     }
 
     /// The index into [`Inventory::hosts`] of the host of that name.

@@ -10,8 +10,10 @@ use std::str::FromStr;
 
 use timefleet_agent::time::Seconds;
 
+use super::address;
 use super::deferred::Deferred;
 use super::host::{Place, Sourced};
+use super::host_name::{self, NameFault};
 use super::node::{Kind, Node, TEMPLATE_NEEDS_QUOTES, is_number};
 use super::problem::Problem;
 use super::source::Source;
@@ -275,12 +277,35 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// A host name or an address, safe to be a word in a configuration line.
     pub(super) fn host_name(&mut self, field: Field<'_, 'a>) -> Option<Sourced<String>> {
-        let name = self.text(field)?;
-        if is_host_name(&name) {
-            return Some(name);
-        }
-        self.complain(field, format!("{field} must be a host name or an address, not `{}`", *name), None);
+        let name = self.name_text(field)?;
+        let Some(fault) = host_name::fault(&name) else { return Some(name) };
+        self.no_name(field, &name, &fault);
         None
+    }
+
+    /// Text where a name is meant: of a number without quotes, quotes would make no name.
+    pub(super) fn name_text(&mut self, field: Field<'_, 'a>) -> Option<Sourced<String>> {
+        if matches!(field.value.kind, Kind::Number) {
+            let spelling = self.spelling(field.value);
+            if let Some(fault) = host_name::fault(spelling) {
+                self.no_name(field, spelling, &fault);
+                return None;
+            }
+        }
+        self.text(field)
+    }
+
+    /// Says what is wrong with a name, and what to write.
+    pub(super) fn no_name(&mut self, field: Field<'_, 'a>, name: &str, fault: &NameFault) {
+        let message = match fault {
+            NameFault::Neither => format!("{field} must be a host name or an address, not `{name}`"),
+            fault => format!("{field} `{name}` {fault}"),
+        };
+        let help = match field.name {
+            "address" => fault.help(address::port_key),
+            _ => fault.help(|port| format!("port: {port}")),
+        };
+        self.complain(field, message, help);
     }
 
     /// A path on this machine, `~/` expanded.
@@ -448,14 +473,4 @@ impl<'r, 'a> Reader<'r, 'a> {
 fn but_is(spelling: &str) -> String {
     let line = spelling.lines().next().unwrap_or_default().trim();
     if line.is_empty() || line.starts_with(['{', '[']) { String::new() } else { format!(", not `{line}`") }
-}
-
-/// Letters, digits and the few characters of host names and IPv6 addresses with their zone.
-pub(crate) fn is_host_name(text: &str) -> bool {
-    let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b':');
-    first
-        && text.len() <= 253
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'%'))
 }

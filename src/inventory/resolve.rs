@@ -339,7 +339,10 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
         let plain = match &own.address {
             Some(Address::Pattern(pattern, place)) => Some(Sourced::written(pattern.nth(nth), place.clone())),
             Some(Address::Template(_)) => None,
-            None => Some(Sourced::default(member.name.clone())),
+            None => {
+                self.named(member);
+                Some(Sourced::default(member.name.clone()))
+            }
         };
         if settings.templates.is_empty()
             && let Some(address) = plain
@@ -394,6 +397,15 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
             self.filled.insert(key, Rc::clone(&filled));
         }
         Some((address, Some(filled)))
+    }
+
+    /// A host without an address is polled and reached by its name.
+    fn named(&mut self, member: &Member) {
+        if let Some(problem) = address::of_name(&member.name, &member.place)
+            && self.told_places.insert(member.place.clone())
+        {
+            self.problems.push(problem);
+        }
     }
 
     fn setting(

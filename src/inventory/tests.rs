@@ -353,11 +353,11 @@ fn addresses_that_can_never_be_reached() {
     );
     assert_eq!(
         address("h: { address: '1.2.3.4:22' }"),
-        "`address` `1.2.3.4:22` is no IPv6 address | the port goes into `ssh: { port: 22 }`, and `1.2.3.4` stays here"
+        "`address` `1.2.3.4:22` has a port at its end | the port goes into `ssh: { port: 22 }`, and `1.2.3.4` stays here"
     );
     assert_eq!(
         address("h: { address: 'fe80::1%eth0' }"),
-        "`address` `fe80::1%eth0` has a zone, which means something on one machine only"
+        "`address` `fe80::1%eth0` has a zone, which means something on one machine only | write an address that others can reach, or a name"
     );
 }
 
@@ -493,6 +493,7 @@ mod files;
 pub(crate) mod fleet;
 mod model;
 pub(crate) mod naive;
+mod names;
 mod natives;
 mod torture;
 mod values;

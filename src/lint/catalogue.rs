@@ -215,6 +215,11 @@ rules! {
         why "Where a host has no address of its servers' family nothing reaches them: `chronyc activity` counts sources with unknown address, or they stay at reach 0."
         cure "give it servers with an address of its own family; where it uses both, allow the rule and say so"
         example "groups:\n  servers: { role: server, time: { allow: [\"fd00::/8\"], upstreams: [{ pool: pool.example }] }, hosts: { \"s[1:3]\": { address: \"fd00::[1:3]\" } } }\n  clients: { role: client, time: { upstreams: [{ group: servers }] }, hosts: { c: { address: 10.0.0.9 } } }";
+    DUPLICATE_SOURCE = "duplicate-source" Warning Always
+        what "a source that stands twice in one host's configuration: among the upstreams, in a group, in an extra line"
+        why "A daemon takes an address once, whatever its port: the second line is dropped (`Could not add source`), and with it its options and the redundancy that it seems to bring."
+        cure "take one of the two away; for several addresses of one name write one `pool`"
+        example "time: { upstreams: [{ server: ntp.example }, { server: NTP.example, prefer: true }] }";
     UNNEEDED_ALLOWANCE = "unneeded-allowance" Warning Allowances
         what "an allowed rule that finds nothing"
         why "An exception that is not needed any more hides the next mistake."

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::catalogue::{DUPLICATE_ADDRESS, NO_HOSTS};
 use super::gathered::{Finding, Gathered};
 use super::place_or_host;
-use crate::inventory::{Host, Inventory, Place};
+use crate::inventory::{Host, HostName, Inventory, Place};
 
 /// OpenSSH's port.
 const SSH_PORT: u16 = 22;
@@ -18,14 +18,14 @@ pub(super) fn check<'i>(inventory: &'i Inventory, findings: &mut Gathered<'i>) {
         let help = "list them under `groups: NAME: hosts:`";
         findings.add_whole(&[], Finding::new(&NO_HOSTS, place.clone(), message, "", help));
     }
-    let mut known: HashMap<(&str, u16, Option<&str>), &Host> = HashMap::new();
+    let mut known: HashMap<(HostName<'_>, u16, Option<&str>), &Host> = HashMap::new();
     // Two ranges of addresses that overlap are one mistake.
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     let mut index: HashMap<(Place, Place), usize> = HashMap::new();
     for host in &inventory.hosts {
         let port = host.ssh.port.as_ref().map_or(SSH_PORT, |port| port.value);
         let jump = host.ssh.jump.as_ref().map(|jump| jump.value.as_str());
-        let machine = (host.address.value.as_str(), port, jump);
+        let machine = (HostName::of(&host.address.value), port, jump);
         let Some(first) = known.insert(machine, host) else { continue };
         if !findings.concerns(first) && !findings.concerns(host) {
             continue;

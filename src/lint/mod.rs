@@ -5,6 +5,7 @@
 
 mod access;
 pub(crate) mod catalogue;
+mod duplicates;
 pub(crate) mod explain;
 mod extra;
 mod extra_lines;
@@ -34,6 +35,7 @@ pub(crate) use access::Access;
 pub(crate) use catalogue::RULES;
 pub(crate) use extra_lines::ExtraLines;
 pub(crate) use policy::{Policy, UnknownRule};
+pub(crate) use ports::nobody_at;
 pub(crate) use site::{Lines, all_upstreams, own_clock};
 
 use gathered::Gathered;
@@ -172,6 +174,7 @@ fn lint(inventory: &Inventory, policy: &Policy, selected: Option<&[usize]>) -> (
     families::check(&site, &mut findings);
     keys::check(&site, &mut findings);
     redundancy::check(&site, &mut findings);
+    duplicates::check(&site, &mut findings);
     access::check(&site, &mut findings);
     topology::check(&site, &mut findings);
     orphans::check(&site, &mut findings);

@@ -95,6 +95,11 @@ enum Nobody {
     Broadcast,
 }
 
+/// Why no server can be at such a name or address, in words that go behind it.
+pub(crate) fn nobody_at(name: &str) -> Option<&'static str> {
+    Nobody::at(name).map(|nobody| nobody.words().0)
+}
+
 impl Nobody {
     fn at(name: &str) -> Option<Self> {
         let lower = name.trim_end_matches('.').to_ascii_lowercase();

@@ -7,7 +7,7 @@ use timefleet_agent::time::Seconds;
 
 use super::extra_lines::ExtraLines;
 use crate::inventory::host::{Local, MakeStep, Role, Upstream, UpstreamFrom};
-use crate::inventory::{Host, Inventory, MAX_DISTANCE, Place, Sourced};
+use crate::inventory::{ByAddress, Host, Inventory, MAX_DISTANCE, Place, Sourced};
 
 /// chrony.conf(5) `maxsources`.
 pub(super) const POOL_SOURCES: usize = 4;
@@ -58,8 +58,7 @@ pub(super) struct Site<'i> {
     /// By host.
     pub(super) extra: HashMap<usize, &'i ExtraLines<'i>>,
     lines: &'i Lines<'i>,
-    /// `None`: several hosts have that address.
-    by_address: HashMap<&'i str, Option<usize>>,
+    by_address: ByAddress<'i>,
     groups: HashMap<&'i str, usize>,
     /// By host: time from outside reaches it, straight or through others.
     pub(super) reached: Vec<bool>,
@@ -168,7 +167,7 @@ impl<'i> Site<'i> {
         match &upstream.from {
             UpstreamFrom::Group(name) => self.groups.get(name.as_str()).copied().map(Leads::Group),
             UpstreamFrom::Pool(name) => Some(Leads::Outside(name, Kind::Pool)),
-            UpstreamFrom::Server(name) => Some(match self.by_address.get(name.as_str()).copied().flatten() {
+            UpstreamFrom::Server(name) => Some(match self.by_address.host(name) {
                 Some(host) => Leads::Host(host),
                 None => Leads::Outside(name, Kind::Server),
             }),

@@ -106,17 +106,70 @@ groups:
     );
 }
 
+/// What a failing import says.
+fn said(arguments: &[&str], stdin: &str) -> String {
+    let output = timefleet(&cases(), arguments, stdin);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{arguments:?}");
+    text(&output.stderr)
+}
+
 #[test]
 fn what_cannot_be_imported_says_what_to_do() {
-    let said = |arguments: &[&str], stdin: &str| {
-        let output = timefleet(&cases(), arguments, stdin);
-        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{arguments:?}");
-        text(&output.stderr)
-    };
     assert_data_eq!(
         said(&["import", "ansible", "-"], "all:\n  hosts: {}\n"),
         str![[r#"
 error: standard input:1:1: this is no JSON (expected value): it takes what `ansible-inventory --list` prints
+
+"#]]
+    );
+    assert_data_eq!(
+        said(&["import", "ansible", "-"], "{\"all\":\n \"a\n"),
+        str![[r#"
+error: standard input:2:4: this is no JSON (control character (/u0000-/u001F) found while parsing a string): it takes what `ansible-inventory --list` prints
+
+"#]]
+    );
+    assert_data_eq!(
+        said(&["import", "ansible", "-"], "{\"\u{fc}\": 01}"),
+        str![[r#"
+error: standard input:1:8: this is no JSON (invalid number): it takes what `ansible-inventory --list` prints
+
+"#]]
+    );
+    assert_data_eq!(
+        said(&["import", "ansible", "-"], ""),
+        str![[r#"
+error: standard input:1:1: this is no JSON (EOF while parsing a value): it takes what `ansible-inventory --list` prints
+
+"#]]
+    );
+}
+
+#[test]
+fn hosts_that_cannot_be_told_apart_or_reached_say_what_to_do() {
+    assert_data_eq!(
+        said(&["import", "chrony-conf", "--host", "a=10.0.0.1:22", "rhel.conf"], ""),
+        str![[r#"
+error: --host a=10.0.0.1:22: `10.0.0.1:22` has a port at its end
+
+"#]]
+    );
+    assert_data_eq!(
+        said(
+            &[
+                "import",
+                "chrony-conf",
+                "--host",
+                "a=fd00::1",
+                "--host",
+                "b=FD00:0::1",
+                "rhel.conf",
+                "ntp-a.conf"
+            ],
+            ""
+        ),
+        str![[r#"
+error: ntp-a.conf: this would be host `FD00:0::1` again: name the hosts with `--host NAME`, in the order of the files
 
 "#]]
     );
@@ -162,6 +215,55 @@ error: --host a=b c: `b c` is no host name and no address
 
 "#]]
     );
+}
+
+#[test]
+fn no_input_is_written_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = r#"{ "all": { "hosts": ["a"] } }"#;
+    fs::write(directory.path().join("one.json"), json).unwrap();
+    fs::write(directory.path().join("one.conf"), "pool ntp.example\n").unwrap();
+    std::os::unix::fs::symlink("one.json", directory.path().join("link.yaml")).unwrap();
+    std::os::unix::fs::symlink("one.conf", directory.path().join("two.conf")).unwrap();
+    let said = |arguments: &[&str]| {
+        let output = timefleet(directory.path(), arguments, "");
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{arguments:?}");
+        text(&output.stderr)
+    };
+    assert_eq!(
+        said(&["import", "ansible", "one.json", "-o", "one.json"]),
+        "error: -o one.json: this is one.json, which is imported: write the inventory to another file\n"
+    );
+    assert_eq!(
+        said(&["import", "ansible", "one.json", "-o", "link.yaml"]),
+        "error: -o link.yaml: this is one.json, which is imported: write the inventory to another file\n"
+    );
+    assert_eq!(
+        said(&["import", "chrony-conf", "--host", "a", "two.conf", "-o", "./one.conf"]),
+        "error: -o ./one.conf: this is two.conf, which is imported: write the inventory to another file\n"
+    );
+    assert_eq!(fs::read_to_string(directory.path().join("one.json")).unwrap(), json);
+    let output = timefleet(directory.path(), &["import", "ansible", "one.json", "-o", "new.yaml"], "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn bytes_that_are_no_utf_8_are_an_old_comment_or_no_json() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("x.json"), b"{ \"all\":\n  \"f\xfcr\" }").unwrap();
+    let output = timefleet(directory.path(), &["import", "ansible", "x.json"], "");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (
+            Some(2),
+            "error: x.json:2:5: this is no JSON (its bytes are no UTF-8): it takes what `ansible-inventory --list` prints\n"
+                .to_owned()
+        )
+    );
+    fs::write(directory.path().join("web.conf"), b"\xef\xbb\xbfpool ntp.example\n# f\xfcr alle\n").unwrap();
+    let output = timefleet(directory.path(), &["import", "chrony-conf", "web.conf"], "");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(text(&output.stdout).contains("- { pool: ntp.example }\n"), "{}", text(&output.stdout));
 }
 
 #[test]

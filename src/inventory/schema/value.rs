@@ -68,7 +68,7 @@ fn of_top(key: &str) -> Value {
             "description": "Name or address that SSH connects to and clients poll (default: the host's name). \
                             `10.20.1.[1:20]` counts along with a range of names.",
             "type": "string",
-            "pattern": "^[A-Za-z0-9:\\[][A-Za-z0-9.:_\\[\\]-]*$",
+            "pattern": "^[A-Za-z0-9_:\\[][A-Za-z0-9.:_\\[\\]-]*$",
         }),
         "role" => json!({
             "description": "`server`: serves time to others. `client`: only follows.",
@@ -233,11 +233,10 @@ fn of_inner(key: &str) -> Value {
 }
 
 fn of_upstream(key: &str) -> Value {
-    let name = |description: &str| json!({ "description": description, "type": "string", "pattern": "^[A-Za-z0-9:][A-Za-z0-9.:_%-]*$" });
     let (shortest, longest) = (i64::from(keys::POLL.0), i64::from(keys::POLL.1));
     match key {
-        "time.upstreams.server" => name("One machine outside the inventory: name or address."),
-        "time.upstreams.pool" => name("A name that stands for several servers outside the inventory."),
+        "time.upstreams.server" => host_name("One machine outside the inventory: name or address."),
+        "time.upstreams.pool" => host_name("A name that stands for several servers outside the inventory."),
         "time.upstreams.group" => text("Every host of this group of the inventory but the host itself."),
         "time.upstreams.iburst" => boolean("Four quick requests at the start."),
         "time.upstreams.prefer" => boolean("Prefer it to others that are as good."),
@@ -256,6 +255,25 @@ fn of_upstream(key: &str) -> Value {
         }),
         _ => of_option(key),
     }
+}
+
+/// An address, or labels of which one has more than digits: without that, an address was meant.
+fn host_name(description: &str) -> Value {
+    let byte = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+    let label = "[A-Za-z0-9_][A-Za-z0-9_-]{0,62}";
+    json!({
+        "description": description,
+        "type": "string",
+        "maxLength": 253,
+        "anyOf": [
+            { "pattern": format!("^{byte}(\\.{byte}){{3}}$") },
+            { "pattern": "^[0-9A-Fa-f]{0,4}:[0-9A-Fa-f.:]+$" },
+            { "allOf": [
+                { "pattern": format!("^{label}(\\.{label})*\\.?$") },
+                { "pattern": "[A-Za-z_-]" },
+            ] },
+        ],
+    })
 }
 
 /// What an upstream may say beyond its name, its port and its polling.
