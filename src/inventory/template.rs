@@ -20,6 +20,9 @@ use super::vars::{Variable, Vars, is_word};
 pub(super) const BUILT_IN: [&str; 4] = ["name", "address", "fleet", "role"];
 /// No value is longer: variables that double each other would fill the memory.
 const MAX_LENGTH: usize = 64 * 1024;
+/// Bytes of a text with templates in it: minijinja computes constants before anything else, in time that grows with the
+/// square of their number.
+const MAX_TEMPLATE: usize = 8 * 1024;
 /// Variables that stand for variables, and so on.
 const MAX_CHAIN: usize = 32;
 /// Steps of one template: enough for any value, soon over for a loop in a loop.
@@ -182,8 +185,8 @@ impl Filler {
         if let Some(compiled) = self.compiled.get(text) {
             return Ok(Rc::clone(compiled));
         }
-        if text.len() > MAX_LENGTH {
-            let message = format!("this template is longer than {MAX_LENGTH} characters");
+        if text.len() > MAX_TEMPLATE {
+            let message = format!("this template is longer than {MAX_TEMPLATE} characters");
             return Err(Box::new(Problem::error(spot.place.clone(), message)));
         }
         match self.compile(text) {
