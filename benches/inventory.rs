@@ -177,7 +177,12 @@ fn measure(runs: usize, program: &str, arguments: &[String]) {
     for _ in 0..runs {
         let before = cpu();
         let begun = Instant::now();
-        let status = Command::new(program).args(arguments).stdout(Stdio::null()).status().unwrap();
+        let status = Command::new(program)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
         wall = wall.min(begun.elapsed().as_secs_f64());
         assert!(status.success(), "{program} {arguments:?}: {status}");
         cpu_time = cpu_time.min(cpu() - before);
