@@ -1,7 +1,6 @@
 //! How many sources a host has, and whether they are enough: to vote, for `minsources`, for a profile.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::catalogue::{
@@ -11,13 +10,7 @@ use super::gathered::{Finding, Gathered};
 use super::place_or_host;
 use super::site::{Kind, Leads, MadeOf, POOL_SOURCES, Site, at};
 use crate::inventory::host::{Role, Upstream};
-use crate::inventory::{Host, Place};
-
-/// A source outside is the same one however its name is written.
-fn same_name(name: &str) -> String {
-    let name = name.trim_end_matches('.');
-    name.parse::<IpAddr>().map_or_else(|_| name.to_ascii_lowercase(), |address| address.to_string())
-}
+use crate::inventory::{Host, HostName, Place};
 
 /// Of lists of groups that share members: what each group adds to those before it. `None`: they share nobody, and each
 /// is what it is.
@@ -65,14 +58,14 @@ impl Count {
     fn of(site: &Site<'_>, index: usize, host: &Host, overlaps: &mut Overlaps) -> Self {
         let mut count = Self::default();
         let own = site.orphan(host).map(|local| local.stratum);
-        let mut outside: Vec<(String, usize, bool)> = Vec::new();
+        let mut outside: Vec<(HostName<'_>, usize, bool)> = Vec::new();
         let (mut hosts, mut groups) = (Vec::new(), Vec::new());
         for (upstream, leads) in site.sources(host) {
             match leads {
                 Leads::Outside(name, Kind::Pool) => {
-                    outside.push((same_name(name), pool_sources(upstream), true));
+                    outside.push((HostName::of(name), pool_sources(upstream), true));
                 }
-                Leads::Outside(name, Kind::Server) => outside.push((same_name(name), 1, false)),
+                Leads::Outside(name, Kind::Server) => outside.push((HostName::of(name), 1, false)),
                 Leads::Host(server) if server != index => hosts.push(server),
                 Leads::Group(group) => groups.push(group),
                 Leads::Host(_) => {}
