@@ -75,7 +75,7 @@ impl Client {
             || {
                 let all = self.associations()?;
                 let is_done = all.len() == sources
-                    && all.iter().all(|status| status.is_reachable() && status.is_candidate())
+                    && all.iter().all(|status| status.is_reachable() && status.is_truechimer())
                     && all.iter().filter(|status| status.is_authentic()).count() == self.signed
                     && all.iter().any(|status| status.is_selected());
                 is_done.then_some(())
@@ -97,8 +97,10 @@ impl Status {
         self.0 & 0x60 == 0x60
     }
 
-    fn is_candidate(self) -> bool {
-        self.0 & 7 >= 4
+    /// Passed the intersection of RFC 5905, section 11.2.1: 3 is one that the cluster algorithm then left out for its jitter,
+    /// as it may do with any of several that agree.
+    fn is_truechimer(self) -> bool {
+        self.0 & 7 >= 3
     }
 
     fn is_selected(self) -> bool {
