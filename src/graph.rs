@@ -17,6 +17,7 @@ mod ways;
 use std::fmt;
 
 use crate::inventory::Inventory;
+use crate::inventory::problem::visible;
 use crate::inventory::selection::{Selection, SelectionError};
 use crate::report::quantity::count;
 
@@ -100,7 +101,7 @@ impl Graph {
             None => format!("{all} in {}", count(inventory.groups.len(), "group")),
             Some(selection) => format!("{} of {all} (--on {selection})", graph.hosts()),
         };
-        graph.title = format!("fleet {}: {what}", inventory.fleet.value);
+        graph.title = format!("fleet {}: {what}", visible(&inventory.fleet.value));
         Ok(graph)
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::CommandError;
 use crate::cli::{ExplainArgs, Output};
 use crate::inventory::explain::{Explanation, Layer, Word};
+use crate::inventory::problem::visible;
 use crate::inventory::show::flow;
 use crate::inventory::{self, Inputs, Inventory};
 
@@ -103,7 +104,7 @@ fn table(explanation: &Explanation, width: Option<u16>) -> String {
 }
 
 fn row(key: &str, word: &Word) -> [String; 4] {
-    let value = if word.value.is_null() { "-".to_owned() } else { flow(&word.value) };
+    let value = if word.value.is_null() { "-".to_owned() } else { visible(&flow(&word.value)).into_owned() };
     let from = match &word.layer {
         Layer::Host => "host".to_owned(),
         Layer::Group(name) => format!("group {name}"),

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::CommandError;
 use crate::cli::{ListArgs, ListOutput};
+use crate::inventory::problem::visible;
 use crate::inventory::selection::Selection;
 use crate::inventory::{Host, Inventory};
 use crate::report::quantity::count;
@@ -109,5 +110,5 @@ fn table(inventory: &Inventory, hosts: &[&Host], width: Option<u16>) -> String {
     } else {
         format!("{} of {}", hosts.len(), count(inventory.hosts.len(), "host"))
     };
-    text + &format!("\nfleet {}: {of} in {}\n", inventory.fleet.value, count(groups, "group"))
+    text + &format!("\nfleet {}: {of} in {}\n", visible(&inventory.fleet.value), count(groups, "group"))
 }

@@ -408,7 +408,9 @@ fn roles(draft: &mut Draft, sources: &mut [Vec<Source>], others: Vec<(String, us
             }
         }
     }
-    for (server, clients) in polled {
+    for (server, mut clients) in polled {
+        // A host may name it several times, by its name and by its address.
+        clients.dedup();
         let addresses: Vec<Option<IpAddr>> = clients
             .iter()
             .map(|&client| {

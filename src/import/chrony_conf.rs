@@ -147,6 +147,8 @@ pub(super) struct Lines {
     sources: Vec<Source>,
     /// Networks, and whether they may ask; later lines take the place of earlier ones.
     access: Vec<(IpNet, bool)>,
+    /// The same as they are written, with their places.
+    access_lines: Vec<(String, String)>,
     /// The `local` line, with its place.
     local: Option<(config::Local, String)>,
     port: Option<(u16, String)>,
@@ -202,7 +204,10 @@ impl Lines {
                     None => layer.extra(&line),
                 }
             }
-            "allow" | "deny" => config.access.iter().for_each(|rule| self.rule(*rule)),
+            "allow" | "deny" => {
+                config.access.iter().for_each(|rule| self.rule(*rule));
+                self.access_lines.push((line, place.to_owned()));
+            }
             "local" => self.local = config.local.map(|local| (local, place.to_owned())),
             "makestep" => {
                 self.makestep = true;
@@ -282,6 +287,9 @@ impl Lines {
             some.map(|(network, _)| quoted(&network.to_string())).collect()
         };
         if !serves {
+            for (line, place) in &self.access_lines {
+                layer.notes.push(Note::left_out(place, line, "a client serves nobody"));
+            }
             if let Some((_, place)) = &self.local {
                 layer.notes.push(Note::left_out(place, "local", "a client serves nobody"));
             }

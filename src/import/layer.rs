@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::inventory::problem::visible;
+
 /// The keys of an import in the order in which they are written.
 const ORDER: [&str; 23] = [
     "address",
@@ -41,16 +43,13 @@ pub(super) struct Note {
 impl Note {
     /// Something that an inventory cannot say.
     pub(super) fn left_out(place: impl Into<String>, what: &str, why: &str) -> Self {
-        let text = format!("not imported: {what}: {why}");
-        Self {
-            place: place.into(),
-            text: text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
-        }
+        Self::changed(place, format!("not imported: {what}: {why}"))
     }
 
     /// Something that is not as it was.
     pub(super) fn changed(place: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { place: place.into(), text: text.into() }
+        // A comment is one line, and what is named steers no terminal.
+        Self { place: visible(&place.into()).into_owned(), text: visible(&text.into()).into_owned() }
     }
 }
 

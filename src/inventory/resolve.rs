@@ -421,7 +421,7 @@ impl<'t, 'n, 'a> Resolver<'t, 'n, 'a> {
             Some(value)
         });
         match value {
-            Some(value) => settings.take(template.key, value),
+            Some(value) => settings.take(template, value),
             None => return false,
         }
         true

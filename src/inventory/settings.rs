@@ -137,9 +137,13 @@ macro_rules! settings {
             }
 
             /// Takes one value of another, and those inside it.
-            pub(super) fn take(&mut self, key: &str, from: Self) {
-                $(if let Some(rest) = $key.strip_prefix(key) {
-                    if rest.is_empty() || (rest.starts_with('.') && from.$field.is_some()) {
+            pub(super) fn take(&mut self, template: &Template, from: Self) {
+                $(if let Some(rest) = $key.strip_prefix(template.key) {
+                    if rest.is_empty() {
+                        // Where the template stands, also where a list would be at its key.
+                        let place = Some(template.place.clone());
+                        self.$field = from.$field.map(|given| Sourced { place, ..given });
+                    } else if rest.starts_with('.') && from.$field.is_some() {
                         self.$field = from.$field;
                     }
                 })*

@@ -85,7 +85,11 @@ impl<'a> Reader<'_, 'a> {
                 Kind::Text(text) => Spot::of(self, node, key, text),
                 _ => Spot::whole(self.place(node, key)),
             };
-            if let Some(value) = self.var(node, key, &spot) {
+            let value = self.var(node, key, &spot).or_else(|| {
+                // A number that was refused is still there: who uses it need not hear that it is not defined.
+                matches!(node.kind, Kind::Number).then(|| Value::String(self.spelling(node).to_owned()))
+            });
+            if let Some(value) = value {
                 vars.insert(name, Rc::new(Variable { value, spot }));
             }
         }

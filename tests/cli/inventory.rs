@@ -298,3 +298,19 @@ fn texts_that_mean_harm_end_2_within_a_second_with_a_place() {
         assert!(said.len() < 20_000, "{name}: {} bytes of complaint", said.len());
     }
 }
+
+#[test]
+fn explain_names_the_layer_of_a_whole_list_and_steers_no_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let fleet = "fleet: \"f\\u202Eg\"\ngroups:\n  g:\n    role: server\n    vars: { nets: [10.0.0.0/8], word: \"a\\ec\\tb\" }\n    time: { allow: '{{ nets }}', local: true }\n    hosts: { h: }\n";
+    std::fs::write(directory.path().join("f.yaml"), fleet).unwrap();
+    let of = |key: &str| {
+        let output = timefleet(directory.path(), &["explain", "f.yaml", "h", key, "--color", "always"], b"");
+        assert_eq!(text(&output.stderr), "");
+        text(&output.stdout).lines().nth(3).unwrap().to_owned()
+    };
+    assert_eq!(of("time.allow"), "time.allow  [10.0.0.0/8]  group g  f.yaml:6:20");
+    assert_eq!(of("vars.word"), "vars.word  a\\u{1b}c\\tb  group g  f.yaml:5:39");
+    let output = timefleet(directory.path(), &["list", "f.yaml", "--color", "always"], b"");
+    assert!(text(&output.stdout).ends_with("\nfleet f\\u{202e}g: 1 host in 1 group\n"), "{output:?}");
+}

@@ -163,6 +163,7 @@ fn schema_and_reader_take_the_same_values_for_every_key() {
     );
     layers.extend(keys::LOCAL.iter().map(|key| format!("time.local.{key}")));
     layers.extend(keys::MAKESTEP.iter().map(|key| format!("time.makestep.{key}")));
+    layers.extend(keys::RATELIMIT.iter().map(|key| format!("time.ratelimit.{key}")));
     let mut compared = 0;
     for key in &layers {
         for candidate in candidates() {

@@ -182,14 +182,6 @@ fn of_time(key: &str) -> Value {
             "How often one address is answered. `true`: chrony's own limits. Default: no limit.",
             super::mapping_or_switch("time.ratelimit.", &keys::RATELIMIT),
         ),
-        "time.ratelimit.interval" => {
-            whole("Shortest mean interval that is answered, log2 seconds. Default: 3.", -19, 12)
-        }
-        "time.ratelimit.burst" => whole("Answers in a row above the limit. Default: 8.", 1, 255),
-        "time.ratelimit.leak" => {
-            whole("One of 2^N requests above the limit is answered, 1 to 4. Default: 2.", 1, 4)
-        }
-        "time.ratelimit.kod" => whole("One of 2^N is told to ask less, 0 = none, up to 4. Default: 0.", 0, 4),
         "time.keyfile" => json!({
             "description": "File with keys on the host; it begins with `/` or `~/`.",
             "type": "string",
@@ -207,7 +199,7 @@ fn of_time(key: &str) -> Value {
     }
 }
 
-/// The keys of `time.local` and `time.makestep`.
+/// The keys of `time.local`, `time.makestep` and `time.ratelimit`.
 fn of_inner(key: &str) -> Value {
     match key {
         "time.local.stratum" => whole("Stratum that is served, 1 to 15. Default: 10.", 1, 15),
@@ -215,6 +207,14 @@ fn of_inner(key: &str) -> Value {
             boolean("Elect one among servers with the same stratum that poll each other. Default: false.")
         }
         "time.local.distance" => seconds("Root distance in seconds above which the own clock takes over."),
+        "time.ratelimit.interval" => {
+            whole("Shortest mean interval that is answered, log2 seconds. Default: 3.", -19, 12)
+        }
+        "time.ratelimit.burst" => whole("Answers in a row above the limit. Default: 8.", 1, 255),
+        "time.ratelimit.leak" => {
+            whole("One of 2^N requests above the limit is answered, 1 to 4. Default: 2.", 1, 4)
+        }
+        "time.ratelimit.kod" => whole("One of 2^N is told to ask less, 0 = none, up to 4. Default: 0.", 0, 4),
         "time.makestep.threshold" => seconds("Step offsets above this, in seconds. Default: 1."),
         "time.makestep.limit" => {
             whole("In this many first updates; -1: always. Default: 3.", -1, i64::from(i32::MAX))
