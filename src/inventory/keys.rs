@@ -273,6 +273,10 @@ impl<'a> Reader<'_, 'a> {
             Ok(network) => {
                 return Some(Sourced::written(network, self.place(field.value, field.key)));
             }
+            Err(NetworkError::Name) if text == "all" => (
+                format!("`all` is a word of chrony.conf: {field} takes addresses and networks only"),
+                "for everybody write `0/0` and `::/0`".to_owned(),
+            ),
             Err(NetworkError::Name) => (
                 format!("`{text}` is a host name: {field} takes addresses and networks only"),
                 "a name that does not resolve when the daemon starts would keep it from starting".to_owned(),

@@ -90,7 +90,7 @@ impl<'i> ExtraLines<'i> {
                     self.sources.push(Sourced { value, place: line.place.clone() });
                 }
             }
-            "refclock" => self.reference_clock = true,
+            "refclock" => self.reference_clock |= !words.iter().any(|word| word == "noselect"),
             // What is in those files is not known here.
             "include" | "confdir" => {
                 (self.more_sources, self.more_lines, self.key_file) = (true, true, true);

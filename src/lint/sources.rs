@@ -65,6 +65,10 @@ fn without_source<'i>(site: &Site<'i>, index: usize, host: &'i Host, findings: &
         return;
     }
     let measures = site.upstreams(host).any(|(_, leads)| is_somebody(site, index, leads));
+    // Whoever leaves its clock alone and only measures is a monitor.
+    if *host.role == Role::Client && measures && !*host.time.control_clock {
+        return;
+    }
     let place = host.place.clone();
     let finding = match (*host.role, measures) {
         (Role::Server, false) => Finding::new(
