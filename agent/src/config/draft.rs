@@ -44,32 +44,21 @@ pub(super) enum Inclusion {
 impl Draft {
     /// Says why the line that is being read has no effect.
     pub(super) fn note(&mut self, column: usize, message: &str) {
-        let Place { file, line } = self.place.clone();
-        let message = message.to_owned();
-        self.notes.push(ConfigError {
-            file,
-            line,
-            column,
-            message,
-            agent_only: false,
-            included_at: Vec::new(),
-        });
+        self.note_at(self.place.clone(), column, message);
     }
 
     /// Says which lines miss another one to have an effect.
     pub(super) fn note_what_is_missing(&mut self) {
         let is_lost = self.config.logs.is_any() && self.config.log_dir.is_none();
-        if let Some((Place { file, line }, column)) = self.log_at.take().filter(|_| is_lost) {
-            let message = "nothing is logged to files without 'logdir'".to_owned();
-            self.notes.push(ConfigError {
-                file,
-                line,
-                column,
-                message,
-                agent_only: false,
-                included_at: Vec::new(),
-            });
+        if let Some((place, column)) = self.log_at.take().filter(|_| is_lost) {
+            self.note_at(place, column, "nothing is logged to files without 'logdir'");
         }
+    }
+
+    fn note_at(&mut self, place: Place, column: usize, message: &str) {
+        let (Place { file, line }, message) = (place, message.to_owned());
+        let (agent_only, included_at) = (false, Vec::new());
+        self.notes.push(ConfigError { file, line, column, message, agent_only, included_at });
     }
 
     /// After the last line.
